@@ -1,0 +1,9 @@
+"""One module a subject; each declares its claims as data and plain functions, `analysis.evaluate` does the rest."""
+
+from analysis.claims import bandwidth_gap
+
+MODELS = {model.id: model for module in (bandwidth_gap,) for model in module.CLAIMS}
+
+NOTEBOOKS = {}
+for _model in MODELS.values():
+    NOTEBOOKS[_model.notebook] = (*NOTEBOOKS.get(_model.notebook, ()), _model.id)

@@ -1,0 +1,1 @@
+"""How things work: pure functions of numbers and arrays."""

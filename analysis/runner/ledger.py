@@ -1,0 +1,47 @@
+"""What the runner asks about claims. Everything is imported when asked for, so that a run without news starts fast."""
+
+
+class Ledger:
+    """The claims of this project, as the runner sees them."""
+
+    def ids(self, data: str | None = None) -> list[str]:
+        """Every claim id, in ledger order."""
+        from analysis import evaluation
+
+        return list(evaluation.claims(data)["id"])
+
+    def notebooks(self) -> dict[str, tuple[str, ...]]:
+        """The claim ids that each notebook judges, by notebook stem."""
+        from analysis.claims import NOTEBOOKS
+
+        return NOTEBOOKS
+
+    def parameters(self, claim_id: str, data: str | None = None) -> dict[str, dict]:
+        """The declared parameters of a claim: name to its row of type, unit, range, options."""
+        from analysis import evaluation
+
+        rows = evaluation.parameters(claim_id, data).to_dict("records")
+        return {row["name"]: row for row in rows}
+
+    def check(self, claim_ids: tuple[str, ...], values: dict, data: str | None = None) -> None:
+        """Refuse (ParameterError) what the claims do not accept."""
+        from analysis import evaluation
+
+        evaluation.check_pins(claim_ids, values, data)
+
+    def unrun(self, claim_id: str, reason: str | None, data: str | None = None) -> dict:
+        """The record of a claim that no notebook has judged.
+
+        ``reason`` says why it is open; without one the ledger alone decides (open or not computable).
+        """
+        from analysis import evaluation
+
+        if reason is None:
+            return evaluation.evaluate(claim_id, detail="verdict", data=data).to_dict()
+        return evaluation.open_record(claim_id, reason, data=data).to_dict()
+
+    def sweep(self, claim_id: str, grid: dict, **options):
+        """Evaluate a claim over a grid: a table, one row a point."""
+        from analysis import evaluation
+
+        return evaluation.sweep(claim_id, grid, **options)

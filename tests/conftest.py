@@ -1,0 +1,41 @@
+"""What several tests share: a synthetic case whose answers are known in closed form."""
+
+import numpy as np
+import pytest
+
+from analysis.facts.assumptions import JUDGEMENT, Assumption
+from analysis.judgement.case import Case, Options, Target
+
+
+def assumption(name, low=0.0, high=1.0, mode=None, distribution="uniform", source=JUDGEMENT, **bounds):
+    """Return an assumption with sensible fields for a test."""
+    middle = (low + high) / 2 if mode is None else mode
+    return Assumption(name, low, middle, high, "fraction", distribution, source, "of a test", **bounds)
+
+
+def closed_form(function, assumptions, options=None, **fields):
+    """Return a case whose prediction is a function of its assumptions and of its options' columns."""
+    options = options or Options()
+
+    def predict(options, rows, values):
+        columns = {name: column[rows] for name, column in options.columns.items()}
+        return function(**values, **columns)
+
+    return Case(tuple(assumptions), options, predict, lambda options, values: {}, lambda: {}, (), **fields)
+
+
+def target(value, comparator="at_least", tolerance=0.25):
+    """Return the target of a simple claim."""
+    return Target((comparator,), np.array([float(value)]), tolerance)
+
+
+@pytest.fixture
+def overlay(tmp_path):
+    """Write a reader's own table and return its folder."""
+
+    def write(**tables):
+        for name, text in tables.items():
+            (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
