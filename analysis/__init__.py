@@ -10,6 +10,7 @@
 from analysis.declarations import check_parameters, check_pins, parameters
 from analysis.errors import AnalysisError, DataError, ParameterError
 from analysis.evaluation import claims, evaluate, load
+from analysis.evidence.predict import predict
 from analysis.judgement.display import record_claim
 from analysis.judgement.record import Record
 from analysis.sweeping import sweep
@@ -25,6 +26,7 @@ __all__ = [
     "evaluate",
     "load",
     "parameters",
+    "predict",
     "record_claim",
     "sweep",
 ]

@@ -24,6 +24,7 @@ def nearest(word, accepted):
     'Did you mean years? Accepted: years, vendor'
     """
     names = [str(name) for name in accepted]
-    close = get_close_matches(str(word), names, n=3, cutoff=0.5)
+    spelt = {name.lower(): name for name in reversed(names)}
+    close = [spelt[name] for name in get_close_matches(str(word).lower(), list(spelt), n=3, cutoff=0.5)]
     hint = f"Did you mean {', '.join(close)}? " if close else ""
     return f"{hint}Accepted: {', '.join(names)}"

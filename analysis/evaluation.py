@@ -19,6 +19,10 @@ TOLERANCE = 0.25
 # Two methods disagree when they differ by more than this AND by more than three standard errors.
 AGREEMENT = 0.10
 STANDARD_ERRORS = 3
+KEPT_QUESTIONS = 64
+COSTLY = ("robustness", "fragile", "break_even", "drivers", "methods", "methods_agree", "lines")
+SAMPLED = ("readings", "interval", "model_error", "region", "conditions", *COSTLY)
+POINT_REASONS = dict.fromkeys((*SAMPLED, "data_overlay"), "a point: every assumption at its mode, nothing sampled")
 # A median of lines further than this from the estimate is worth a word.
 DISSENT = 0.25
 
@@ -146,8 +150,14 @@ def _accepted(facts, claim_id):
 
 def _questions(facts, claim, settings, pinned):
     """Every reading of a claim as a case, kept for the next call with the same settings and pins."""
-    key = ("questions", claim.id, tuple(settings.items()), tuple(sorted(pinned.items())))
-    return _cached(facts, key, lambda: _asked(facts, claim, settings, pinned))
+    kept = _cached(facts, "questions", dict)
+    key = (claim.id, tuple(settings.items()), tuple(sorted(pinned.items())))
+    if key not in kept:
+        if len(kept) >= KEPT_QUESTIONS:
+            # The oldest goes, so that a sweep of a million points does not keep a million cases.
+            kept.pop(next(iter(kept)))
+        kept[key] = _asked(facts, claim, settings, pinned)
+    return kept[key]
 
 
 def _asked(facts, claim, settings, pinned):
@@ -260,7 +270,7 @@ def _point(claim, questions, given):
     prediction = np.atleast_2d(case.predict(case.options, rows, values))
     shares = verdict.shares(prediction, question.weight, question.target)
     medians = [uncertainty.weighted_quantile(part, question.weight, [0.5])[0] for part in prediction]
-    record = Record(
+    return Record(
         **_ledger_fields(claim, _claimed(claim, question.target)),
         verdict=verdict.verdict(shares.holds, None, question.target),
         reading=reading,
@@ -268,9 +278,14 @@ def _point(claim, questions, given):
         share=shares.holds,
         share_below=shares.below,
         share_above=shares.above,
+        evidence=_evidence(case),
+        reasons=POINT_REASONS,
         **given,
     )
-    return replace(record, reasons={"detail": "a point: every assumption at its mode, nothing sampled"})
+
+
+def _evidence(case):
+    return {"keys": [*case.evidence], "calibrate": [], "validate": []}
 
 
 def _judged(claim, questions, given, samples, seed, *, full):
@@ -302,15 +317,14 @@ def _judged(claim, questions, given, samples, seed, *, full):
         share_above=answer.shares.above,
         region=_region_fields(answer),
         conditions=None,
-        evidence={"keys": [*question.case.evidence], "calibrate": [], "validate": []},
+        evidence=_evidence(question.case),
         **given,
     )
     if full:
         record, more = _completed(claim, record, question, answer, samples, seed)
         reasons |= more
     else:
-        skipped = ("robustness", "fragile", "break_even", "drivers", "methods", "methods_agree", "lines")
-        reasons |= dict.fromkeys(skipped, "asked for the verdict alone")
+        reasons |= dict.fromkeys(COSTLY, "asked for the verdict alone")
     record = replace(record, conditions=_conditions(claim, record, questions, answers))
     return _with_reasons(record, reasons)
 
@@ -380,9 +394,7 @@ def _agree(methods):
 def _conditions(claim, record, questions, answers):
     reading, question = next(iter(questions.items()))
     answer = answers[reading]
-    differing = [
-        f"{name}: {other.verdict}" for name, other in answers.items() if other.verdict != answer.verdict
-    ]
+    differing = [f"{name}: {other.verdict}" for name, other in answers.items() if other.verdict != answer.verdict]
     units = {one.name: one.unit for one in question.case.assumptions}
     units |= {name: unit for name, (_, _, unit) in question.case.options.ordered.items()}
     return sentences.conditions(
@@ -405,8 +417,12 @@ def _nearest_miss(claim, question, answer):
     values = {one.name: np.full(len(rows), one.mode) for one in case.assumptions}
     margin = sensitivity.worst_margin(case, question.target, rows, values)
     best = int(np.argmax(margin))
-    prediction = np.atleast_2d(case.predict(case.options, rows[[best]], {k: v[[best]] for k, v in values.items()}))[:, 0]
-    told = ", ".join(f"{part} {sentences.number(value)}" for part, value in zip(claim.joint_of, prediction, strict=True))
+    prediction = np.atleast_2d(case.predict(case.options, rows[[best]], {k: v[[best]] for k, v in values.items()}))[
+        :, 0
+    ]
+    told = ", ".join(
+        f"{part} {sentences.number(value)}" for part, value in zip(claim.joint_of, prediction, strict=True)
+    )
     chosen = ", ".join(str(case.options.columns[name][best]) for name in case.options.choices)
     lead = "the nearest miss" if not verdict.held(margin[best]) else "the combination with most to spare"
     return f"{lead} is {chosen} with {told}" if chosen else f"{lead} has {told}"

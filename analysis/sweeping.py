@@ -58,7 +58,9 @@ def _row(claim_id, point, seed, samples, data):
     try:
         record = evaluate(claim_id, detail="verdict", seed=seed, samples=samples, data=data, **point)
     except AnalysisError as error:
-        return point | dict.fromkeys(("estimate", "low", "high", "share"), math.nan) | {"verdict": "", "error": str(error)}
+        return (
+            point | dict.fromkeys(("estimate", "low", "high", "share"), math.nan) | {"verdict": "", "error": str(error)}
+        )
     return point | _outcomes(record) | {"share": plain(record.share), "verdict": record.verdict, "error": ""}
 
 

@@ -1,8 +1,11 @@
 """What several tests share: a synthetic case whose answers are known in closed form."""
 
+import csv
+
 import numpy as np
 import pytest
 
+from analysis.facts import DATA
 from analysis.facts.assumptions import JUDGEMENT, Assumption
 from analysis.judgement.case import Case, Options, Target
 
@@ -39,3 +42,32 @@ def overlay(tmp_path):
         return tmp_path
 
     return write
+
+
+def edited(folder, table, changes, columns=None):
+    """Write an overlay with some rows of a project table, changed.
+
+    Parameters
+    ----------
+    folder : Path
+    table : str
+        Name of the table.
+    changes : dict
+        Key of a row (its first column) to the cells that change.
+    columns : tuple of str, optional
+        Columns to write beside the key; all of the table where not given.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    with open(DATA / f"{table}.csv", newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        key = reader.fieldnames[0]
+        rows = [row | changes[row[key]] for row in reader if row[key] in changes]
+    with open(folder / f"{table}.csv", "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [key, *columns] if columns else reader.fieldnames, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder

@@ -18,13 +18,14 @@ years: float = 8.0  # [2, 12] years; span
 vendor: str = 'all'  # all, NVIDIA, AMD; whose cards
 note: str = ''
 data: str = ''  # own tables"""
-RECORD = """display({{"application/vnd.claim+json": {{"id": "{claim}", "title": "t", "verdict": "reproduced", "claimed": 8.0,
-    "estimate": years, "interval": [years - 1, years + 1], "share": 0.75, "unit": "x",
+RECORD = """display({{"application/vnd.claim+json": {{"id": "{claim}", "title": "t", "verdict": "reproduced",
+    "claimed": 8.0, "estimate": years, "interval": [years - 1, years + 1], "share": 0.75, "unit": "x",
     "parameters": {{"vendor": vendor, "note": note, "data": data}}}},
     "text/plain": "card"}}, raw=True)"""
 OVERVIEW = (
     "records: str = 'golden'  # a folder or golden",
-    "import json, pathlib; text = pathlib.Path(records, 'scorecard.json').read_text() if records != 'golden' else '[]'",
+    "import json, pathlib\ntext = '[]'\n"
+    "if records != 'golden':\n    text = (pathlib.Path(records) / 'scorecard.json').read_text()",
     "print(records, [(r['id'], r['verdict'], r.get('estimate')) for r in json.loads(text)])",
 )
 

@@ -81,10 +81,15 @@ def brute_force(samples, holding):
         for low, high in edges:
             for bottom, top in edges:
                 inside = [
-                    (low <= s.values[first]) & (s.values[first] < high) & (bottom <= s.values[second]) & (s.values[second] < top)
+                    (low <= s.values[first])
+                    & (s.values[first] < high)
+                    & (bottom <= s.values[second])
+                    & (s.values[second] < top)
                     for s in samples
                 ]
                 mass = inside[0].mean()
                 if mass >= 0.1 and inside[1].any() and holding[1][inside[1]].mean() >= 0.5:
-                    best = max(best, (round(holding[0][inside[0]].mean(), 12), round(mass, 12), holding[1][inside[1]].mean()))
+                    best = max(
+                        best, (round(holding[0][inside[0]].mean(), 12), round(mass, 12), holding[1][inside[1]].mean())
+                    )
     return round(best[2], 12), best[1]

@@ -1,7 +1,7 @@
 """Declared assumptions: a range, a most likely value, a distribution and where they come from."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.errors import DataError, nearest
 
@@ -74,14 +74,20 @@ def assumptions(facts, names):
 
 
 def _assumption(facts, position, row):
-    fields = {name: row[name] for name in ("name", "low", "mode", "high", "unit", "distribution", "source", "description")}
+    fields = {
+        name: row[name] for name in ("name", "low", "mode", "high", "unit", "distribution", "source", "description")
+    }
     bounds = {name: row[name] for name in ("possible_low", "possible_high") if not math.isnan(row[name])}
     declared = Assumption(**fields, **bounds)
     where = facts.where("assumptions", position)
     if not declared.low <= declared.mode <= declared.high or declared.low == declared.high:
-        raise DataError(f"{where}: low {declared.low:g}, mode {declared.mode:g}, high {declared.high:g}; expected low <= mode <= high and a range")
-    if not declared.possible_low <= declared.low or not declared.high <= declared.possible_high:
-        raise DataError(f"{where}: the range leaves what is possible ({declared.possible_low:g} to {declared.possible_high:g})")
+        told = f"low {declared.low:g}, mode {declared.mode:g}, high {declared.high:g}"
+        raise DataError(f"{where}: {told}; expected low <= mode <= high and a range")
+    if not declared.possible_low <= declared.mode <= declared.possible_high:
+        told = f"{declared.possible_low:g} to {declared.possible_high:g}"
+        raise DataError(f"{where}, column mode: {declared.mode:g} is impossible; accepted: {told}")
     if declared.logarithmic and declared.low <= 0:
         raise DataError(f"{where}, column low: {declared.low:g}; a logarithmic range starts above 0")
-    return declared
+    # A range that a reader widened beyond what is possible ends where the possible does.
+    low, high = max(declared.low, declared.possible_low), min(declared.high, declared.possible_high)
+    return replace(declared, low=low, high=high)

@@ -21,21 +21,26 @@ class RawTable:
         One ``{column: text}`` a row; blank cells are empty text.
     lines : tuple of int
         The physical line on which each row ends; the header is line 1.
+    complete : bool
+        Whether the file ends with a newline.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
     lines: tuple[int, ...]
+    complete: bool
 
 
-def read_raw(path):
+def read_raw(path, *, strip=True):
     """Read a CSV file as text, refusing what is no clean table.
 
     Parameters
     ----------
     path : Path
         A UTF-8 file with a header line.
+    strip : bool
+        Whether blanks around a cell are dropped.
 
     Returns
     -------
@@ -48,22 +53,33 @@ def read_raw(path):
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = _header(path, reader)
-            rows, lines = [], []
-            for cells in reader:
-                if not cells:
-                    continue
-                _check_length(path, reader.line_num, cells, header)
-                rows.append(dict(zip(header, (cell.strip() for cell in cells), strict=True)))
-                lines.append(reader.line_num)
+            header, rows, lines = _parsed(path, stream, strip)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a readable UTF-8 CSV file ({error})") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error})") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    return RawTable(Path(path), header, tuple(rows), tuple(lines))
+    return RawTable(Path(path), header, tuple(rows), tuple(lines), _ends_with_newline(path))
+
+
+def _parsed(path, stream, strip):
+    reader = csv.reader(stream, strict=True)
+    rows, lines = [], []
+    try:
+        header = _header(path, reader)
+        for cells in filter(None, reader):
+            _check_length(path, reader.line_num, cells, header)
+            rows.append(dict(zip(header, (cell.strip() if strip else cell for cell in cells), strict=True)))
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: not a readable CSV row ({error})") from None
+    return header, rows, lines
+
+
+def _ends_with_newline(path):
+    with open(path, "rb") as stream:
+        return stream.read()[-1:] in (b"\n", b"\r")
 
 
 def _header(path, reader):

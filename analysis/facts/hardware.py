@@ -105,7 +105,9 @@ def _accelerator(facts, position, row, disputed):
     sparse, sources = (frozenset(filter(None, row[name].split(";"))) for name in ("sparsity_formats", "source"))
     if not sparse <= set(FORMATS):
         where = facts.where("accelerators", position)
-        raise DataError(f"{where}, column sparsity_formats: {row['sparsity_formats']!r}; accepted: {', '.join(FORMATS)}")
+        raise DataError(
+            f"{where}, column sparsity_formats: {row['sparsity_formats']!r}; accepted: {', '.join(FORMATS)}"
+        )
     return Accelerator(row["name"], row["vendor"], row["segment"], dates, cells, sparse, sources)
 
 

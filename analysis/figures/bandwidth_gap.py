@@ -26,12 +26,16 @@ def specification_curves(tables, *, claimed, tolerance, title, quantity):
     import matplotlib.pyplot as plt
 
     with house_style():
-        figure, panels = plt.subplots(1, len(tables), figsize=(WIDTH_IN, 3.4), sharey=True, squeeze=False, layout="constrained")
+        figure, panels = plt.subplots(
+            1, len(tables), figsize=(WIDTH_IN, 3.4), sharey=True, squeeze=False, layout="constrained"
+        )
         for axes, (reading, table) in zip(panels[0], tables.items(), strict=True):
             _panel(axes, table, claimed, tolerance)
             axes.set_title(reading, fontsize=9, fontweight="normal")
         beside = panels[0, -1].get_yaxis_transform()
-        panels[0, -1].text(1.02, claimed, f"claimed\n{claimed:g}x", color=CLAIM, va="center", fontsize=8, transform=beside)
+        panels[0, -1].text(
+            1.02, claimed, f"claimed\n{claimed:g}x", color=CLAIM, va="center", fontsize=8, transform=beside
+        )
         panels[0, 0].set_ylabel(f"{quantity}, end over start (x)")
         panels[0, 0].set_yscale("log")
         panels[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
@@ -48,7 +52,9 @@ def _panel(axes, table, claimed, tolerance):
     for (vendor, confirmed), rows in table.groupby(["vendor", "confirmed"]):
         colour = vendor_colour(vendor)
         axes.vlines(rows.index, rows["ratio_low"], rows["ratio_high"], color=colour, lw=0.8, alpha=0.5)
-        axes.plot(rows.index, rows["ratio_scaled"], "o", ms=3, color=colour, mfc=colour if confirmed else "none", mew=0.7)
+        axes.plot(
+            rows.index, rows["ratio_scaled"], "o", ms=3, color=colour, mfc=colour if confirmed else "none", mew=0.7
+        )
     axes.set_xlabel("combinations, sorted")
     axes.set_xlim(-1, max(len(table), 1))
 

@@ -50,11 +50,21 @@ def _row(axes, row, record):
     spans = _spans(record)
     for offset, (low, middle, high) in zip(_offsets(len(spans)), spans, strict=True):
         place = row + offset
-        axes.plot([_clipped(low), _clipped(high)], [place, place], color=colour, lw=2.2, alpha=0.55, solid_capstyle="butt")
+        axes.plot(
+            [_clipped(low), _clipped(high)], [place, place], color=colour, lw=2.2, alpha=0.55, solid_capstyle="butt"
+        )
         axes.plot(_clipped(middle), place, marker, color=colour, ms=5)
     text = record["verdict"] + (" (fragile)" if record["fragile"] else "")
     faded = record["verdict"] in ("open", "not computable")
-    axes.text(1.01, row, text, color=COLOURS["grey"] if faded else colour, va="center", fontsize=8, transform=axes.get_yaxis_transform())
+    axes.text(
+        1.01,
+        row,
+        text,
+        color=COLOURS["grey"] if faded else colour,
+        va="center",
+        fontsize=8,
+        transform=axes.get_yaxis_transform(),
+    )
 
 
 def _spans(record):
@@ -64,7 +74,9 @@ def _spans(record):
     if not isinstance(record["estimate"], dict):
         parts = [(record["estimate"], record["interval"], record["claimed"])]
     else:
-        parts = [(value, record["interval"][part], record["claimed"][part]) for part, value in record["estimate"].items()]
+        parts = [
+            (value, record["interval"][part], record["claimed"][part]) for part, value in record["estimate"].items()
+        ]
     return [(low / claimed, value / claimed, high / claimed) for value, (low, high), claimed in parts if claimed]
 
 
@@ -87,8 +99,8 @@ def write_readme_svgs(folder, records):
     import matplotlib.pyplot as plt
 
     Path(folder).mkdir(parents=True, exist_ok=True)
-    for theme in THEMES:
-        with house_style(**THEMES[theme]):
+    for theme, colours in THEMES.items():
+        with house_style(**colours):
             figure, _ = scorecard(records, theme=theme)
             figure.savefig(Path(folder) / f"scorecard-{theme}.svg", metadata={"Date": None}, format="svg")
             plt.close(figure)

@@ -51,13 +51,13 @@ def html(record):
     str
         Every value escaped; the same bytes for the same record.
     """
-    head = f"<b>{escape(record['id'])}</b> – {escape(record['title'])}<br><q lang=\"zh\">{escape(record['quote'])}</q>"
+    head = f'<b>{escape(record["id"])}</b> – {escape(record["title"])}<br><q lang="zh">{escape(record["quote"])}</q>'
     body = "".join(
         f'<tr><th style="text-align:left;vertical-align:top;white-space:nowrap">{escape(label)}</th>'
         f'<td style="text-align:left">{escape(value)}</td></tr>'
         for label, value in rows(record)
     )
-    return f"<table><caption style=\"text-align:left\">{head}</caption><tbody>{body}</tbody></table>"
+    return f'<table><caption style="text-align:left">{head}</caption><tbody>{body}</tbody></table>'
 
 
 def rows(record):
@@ -111,7 +111,8 @@ def _spread(record, estimate, interval, unit=True):
         return ""
     if isinstance(estimate, dict):
         return "; ".join(
-            f"{part} {_spread(record, value, (interval or {}).get(part), unit=False)}" for part, value in estimate.items()
+            f"{part} {_spread(record, value, (interval or {}).get(part), unit=False)}"
+            for part, value in estimate.items()
         )
     tail = f" [{number(interval[0])} to {number(interval[1])}]" if interval else ""
     return f"{number(estimate)}{tail} {_unit(record) if unit else ''}".rstrip()
@@ -178,14 +179,18 @@ def _robustness(record):
     if not record["robustness"]:
         return ""
     changed = [f"{name}: {other}" for name, other in record["robustness"].items() if other != record["verdict"]]
-    lead = f"the verdict stands under {len(record['robustness']) - len(changed)} of {len(record['robustness'])} variations"
+    lead = (
+        f"the verdict stands under {len(record['robustness']) - len(changed)} of {len(record['robustness'])} variations"
+    )
     return f"{lead}; otherwise {'; '.join(changed[:SHOWN])}" if changed else lead
 
 
 def _methods(record):
     if not record["methods"]:
         return ""
-    told = "; ".join(f"{name}: {_spread(record, m['estimate'], None, unit=False)}" for name, m in record["methods"].items())
+    told = "; ".join(
+        f"{name}: {_spread(record, m['estimate'], None, unit=False)}" for name, m in record["methods"].items()
+    )
     return f"{told} – {'they agree' if record['methods_agree'] else 'THEY DISAGREE'}"
 
 
@@ -193,7 +198,8 @@ def _lines(record):
     if not record["lines"]:
         return ""
     return "; ".join(
-        f"{name}: {_spread(record, line['estimate'], line['interval'], unit=False)}" for name, line in record["lines"].items()
+        f"{name}: {_spread(record, line['estimate'], line['interval'], unit=False)}"
+        for name, line in record["lines"].items()
     )
 
 

@@ -7,6 +7,8 @@ from analysis.facts.hardware import FORMATS, MONTHS_A_YEAR, Cell
 
 BASES = ("announced", "available")
 WIDTHS = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4}
+# 16-bit or wider is one class: FP32 is what cards without a 16-bit unit offer.
+WIDEST = 16
 DENSE = Cell(1.0, 1.0, True)
 
 
@@ -116,7 +118,7 @@ def compute_conventions(cards, reading, formats):
         return {name: link_convention(cards, FORMATS[name]) for name in formats}
     sparse = reading == "with-sparsity"
     found = {}
-    for width in sorted({min(WIDTHS[name], 16) for name in formats}, reverse=True):
+    for width in sorted({min(WIDTHS[name], WIDEST) for name in formats}, reverse=True):
         label = f"{width}-bit or wider{', sparse' if sparse else ''}"
         figures = [best_figure(card, formats, width, sparse=sparse) for card in cards]
         found[label] = (figures, [_has_own(card, formats, width, sparse) for card in cards])
@@ -124,7 +126,7 @@ def compute_conventions(cards, reading, formats):
 
 
 def _has_own(card, formats, width, sparse):
-    own = [name for name in formats if WIDTHS[name] == width and FORMATS[name] in card.cells]
+    own = [name for name in formats if min(WIDTHS[name], WIDEST) == width and FORMATS[name] in card.cells]
     return bool(own) and (not sparse or any(name in card.sparse_formats for name in own))
 
 

@@ -1,11 +1,13 @@
 """How kernels are started: from this interpreter, and never outliving their worker."""
 
+import ctypes
+import signal
 import sys
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from analysis.runner.worker import die_with_parent
+PR_SET_PDEATHSIG = 1
 
 
 class Kernel(AsyncKernelManager):
@@ -21,3 +23,9 @@ class Kernel(AsyncKernelManager):
         # ipykernel's own watch over its parent starts late and polls: a kernel whose worker is killed
         # while it imports could stay for ever.
         await super()._async_launch_kernel(command, preexec_fn=die_with_parent, **options)
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when its parent ends, however that ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -37,7 +37,9 @@ def _read(path):
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; run `python -m analysis run` first, or ask for golden records") from None
+        raise DataError(
+            f"{path}: no such file; run `python -m analysis run` first, or ask for golden records"
+        ) from None
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error})") from None
     if not isinstance(records, list):

@@ -1,17 +1,16 @@
 """Execute one notebook with papermill; runs in a process of its own, so that no notebook can harm another."""
 
-import ctypes
 import logging
 import os
 import signal
-import sys
 import time
 from dataclasses import asdict, dataclass, field
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 from analysis.runner.notebooks import last_started, read, source
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def execute(job: Job, runtime: Path, timeout: float) -> None:
 
 def work(job: Job, runtime: Path, timeout: float, pipe) -> None:
     """The body of a worker process: execute, then send None or a failure through the pipe."""
-    die_with_parent()
+    Thread(target=end_with_runner, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner decides for all
     os.environ["IPYTHONDIR"] = str(runtime / "ipython")  # nobody's start-up files in a reproduction
     logging.disable(logging.ERROR)  # a dead kernel is told once, by the runner
@@ -85,10 +84,10 @@ def work(job: Job, runtime: Path, timeout: float, pipe) -> None:
     pipe.send((failure and asdict(failure), time.monotonic() - started))
 
 
-def die_with_parent() -> None:
-    """Have the system kill this process when its parent ends, however that ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_runner() -> None:
+    """Wait until the runner has ended, however that ends, and end this process too; its kernel follows."""
+    wait([parent_process().sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def describe(error: Exception, output: Path) -> Failure:

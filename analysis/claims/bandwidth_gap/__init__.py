@@ -67,7 +67,9 @@ def specification(facts, settings, reading):
     ]
     found = pd.concat(tables, ignore_index=True)
     declared = {one.name: one for one in declared_assumptions(facts, ASSUMPTIONS)}
-    modes, lows, highs = ({name: getattr(one, end) for name, one in declared.items()} for end in ("mode", "low", "high"))
+    modes, lows, highs = (
+        {name: getattr(one, end) for name, one in declared.items()} for end in ("mode", "low", "high")
+    )
     columns = {name: found[name].to_numpy() for name in found.columns}
     rows = np.arange(len(found))
 
@@ -87,7 +89,9 @@ def _options(facts, found, settings):
     cards = accelerators(facts)
     pair = found["start_card"] + " > " + found["end_card"]
     columns = {name: found[name].to_numpy() for name in found.columns} | {"pair": pair.to_numpy(dtype=object)}
-    sources = tuple((cards[start].sources, cards[end].sources) for start, end in zip(found["start"], found["end"], strict=True))
+    sources = tuple(
+        (cards[start].sources, cards[end].sources) for start, end in zip(found["start"], found["end"], strict=True)
+    )
     low, high = settings["years"] - settings["window_years"], settings["years"] + settings["window_years"]
     choices = [name for name in CHOICES if name in columns]
     return Options(
@@ -194,7 +198,9 @@ def _one_pair_case(facts, settings, assumptions):
 
     def predict(options, rows, values):
         kept = {"years": settings["years"], "scaled": settings["scaled"]}
-        return np.stack([ratios(options.columns, rows, values, **kept, prefix=f"{part}_") for part in ("compute", "bus", "network")])
+        return np.stack(
+            [ratios(options.columns, rows, values, **kept, prefix=f"{part}_") for part in ("compute", "bus", "network")]
+        )
 
     def methods(options, values):
         return _compared(predict, options, values, plain_loop.joint_ratios(facts, settings))
@@ -208,7 +214,8 @@ def _one_pair_case(facts, settings, assumptions):
 def _vendor_trend_case(facts, settings):
     """Growth of each vendor's trend line under every combination of conventions."""
     trends = {
-        claim_id: evidence_lines.vendor_trends(facts, settings, READINGS[claim_id]) for claim_id in (COMPUTE, BUS, NETWORK)
+        claim_id: evidence_lines.vendor_trends(facts, settings, READINGS[claim_id])
+        for claim_id in (COMPUTE, BUS, NETWORK)
     }
     rows = []
     for vendor in dict.fromkeys(key[0] for key in trends[COMPUTE]):

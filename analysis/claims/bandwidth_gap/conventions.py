@@ -24,7 +24,9 @@ SETTINGS = (
     Setting("window_years", 1.0, "how far a pair's span may differ from it", "years", low=0.0, high=2.0),
     Setting("tolerance", 0.25, "how far from the claimed number still counts as equal", "fraction", low=0.0, high=1.0),
     Setting("vendor", "all", "whose cards", options=_vendors),
-    Setting("latest", "2025-05", "month after which no card is counted", pattern=r"\d{4}-(0[1-9]|1[0-2])", example="2025-05"),
+    Setting(
+        "latest", "2025-05", "month after which no card is counted", pattern=r"\d{4}-(0[1-9]|1[0-2])", example="2025-05"
+    ),
     Setting("formats", "all", "number formats that count", options=lambda facts: ("all", *FORMATS), several=True),
     Setting("scaled", True, "whether ratios are scaled from a pair's own span to `years`"),
 )

@@ -73,7 +73,13 @@ def trend_points(cards, convention, settings, vendor="all"):
     years, values = [], []
     for card, cell in zip(cards, convention[0], strict=True):
         month = min((date for date, _ in card.dates.values()), default=-1)
-        if cell is None or not cell.confirmed or not card.has_scaleup or vendor not in ("all", card.vendor) or not first <= month <= last:
+        if (
+            cell is None
+            or not cell.confirmed
+            or not card.has_scaleup
+            or vendor not in ("all", card.vendor)
+            or not first <= month <= last
+        ):
             continue
         years.append(month / MONTHS_A_YEAR)
         values.append((cell.low + cell.high) / 2)
@@ -112,10 +118,17 @@ def study_lines(facts, settings, subjects):
     found = {}
     for position, row in table[~table["unit"].isin(GENERATION_UNITS)].iterrows():
         factor = _published_growth(facts, position, row, settings["years"])
-        note = f"{row['value']:g} {row['unit']} [{row['source']}], carried to {settings['years']:g} years; no interval published"
-        found[f"{row['study']}: {row['quantity']} ({row['id']})"] = {"estimate": [factor], "interval": None, "note": note}
+        published = f"{row['value']:g} {row['unit']} [{row['source']}]"
+        note = f"{published}, carried to {settings['years']:g} years; no interval published"
+        found[f"{row['study']}: {row['quantity']} ({row['id']})"] = {
+            "estimate": [factor],
+            "interval": None,
+            "note": note,
+        }
     last = int(settings["latest"][:4])
-    for study, rows in table[table["unit"].isin(GENERATION_UNITS) & (table["year"] <= last)].groupby("study", sort=False):
+    for study, rows in table[table["unit"].isin(GENERATION_UNITS) & (table["year"] <= last)].groupby(
+        "study", sort=False
+    ):
         if len(rows) >= LEAST_CARDS:
             trend = fit_trend(rows["year"], rows["value"])
             note = f"log-linear fit over {len(rows)} generations, {rows['year'].min():g} to {rows['year'].max():g}"
@@ -146,7 +159,9 @@ def joint_lines(facts, settings):
         groups = [_named(lines, f"regression, {owner},") for lines in separate.values()]
         if all(groups):
             found[f"regression, {owner}"] = _together(groups, "medians and envelope of the regressions of each ratio")
-    studies = [[line for name, line in lines.items() if not name.startswith("regression")] for lines in separate.values()]
+    studies = [
+        [line for name, line in lines.items() if not name.startswith("regression")] for lines in separate.values()
+    ]
     found["published trend studies"] = _together(studies, "medians and envelope of the studies of each ratio")
     return found
 

@@ -107,8 +107,7 @@ def _figures(settings, reading):
         for _, group in COLUMNS_BY_BITS:
             own = [column for column in group if column in columns]
             wider += own
-            exact = [column for column in own if "fp32" not in column]
-            if any(_counts_as_own(card, exact, reading) for card in (start, end)):
+            if any(_counts_as_own(card, own, reading) for card in (start, end)):
                 yield (
                     _best(start, wider, "start", values, disputed, reading),
                     _best(end, wider, "end", values, disputed, reading),

@@ -1,0 +1,1 @@
+"""Models against measurements: what is fitted, what is predicted, how far off it is."""

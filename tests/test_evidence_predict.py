@@ -1,0 +1,90 @@
+"""`predict`: what it refuses, what it leaves alone, and that only conditions count."""
+
+import re
+
+import pandas as pd
+import pytest
+
+import analysis
+from analysis.errors import DataError
+from analysis.evidence import quantities
+from analysis.evidence.predict import ADDED, predict_file
+from analysis.evidence.quantities import QUANTITIES, Quantity
+
+HEADER = "id,quantity,value,unit,input_tokens,prefix_hit_fraction,published_x,note\n"
+GOOD = HEADER + 'a,ttft,100,ms,2000,0.5,7,"one, note"\nb,ttft,200,ms,4000,,8,\n'
+
+
+@pytest.fixture
+def modelled(monkeypatch):
+    """A quantity with a model that uses one condition, so that predictions exist."""
+
+    def model(row, facts):
+        if not row["input_tokens"]:
+            return None, "input_tokens is blank"
+        return float(row["input_tokens"]) / 10, ""
+
+    monkeypatch.setitem(quantities.QUANTITIES, "ttft", Quantity("ms", model))
+
+
+def written(tmp_path, text):
+    path = tmp_path / "rows.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_input_cell_is_kept_and_three_columns_are_added(tmp_path, modelled):
+    found = predict_file(written(tmp_path, GOOD))
+    assert found[["id", "note", "value", "prefix_hit_fraction"]].values.tolist() == [
+        ["a", "one, note", "100", "0.5"],
+        ["b", "", "200", ""],
+    ]
+    assert list(found.columns[-3:]) == list(ADDED)
+    assert found["predicted"].tolist() == ["200", "400"] and found["error_percent"].tolist() == ["100", "100"]
+
+
+def test_only_condition_columns_count(tmp_path, modelled):
+    first = predict_file(written(tmp_path, GOOD))["predicted"].tolist()
+    frame = pd.read_csv(tmp_path / "rows.csv")
+    shuffled = frame.assign(value=frame["value"][::-1].values, published_x=0, note="x", id=["q", "r"])
+    assert analysis.predict(shuffled)["predicted"].tolist() == first
+    assert analysis.predict(frame[::-1])["predicted"].tolist() == first[::-1]
+    assert analysis.predict(frame[1:])["predicted"].tolist() == first[1:]
+    assert analysis.predict(frame.drop(columns=["value", "id", "note", "published_x"]))["predicted"].tolist() == first
+
+
+def test_what_cannot_be_predicted_says_why(tmp_path, modelled):
+    text = HEADER + "a,ttft,100,ms,,0.5,,\nb,ttff,1,,,,,\nc,ettr,90,%,,,,\n"
+    notes = predict_file(written(tmp_path, text))["prediction_note"].tolist()
+    assert notes[0] == "input_tokens is blank"
+    assert "Did you mean ttft" in notes[1]
+    assert notes[2] == "no model covers ettr yet"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,value\na,1\n", "line 1: no column 'quantity'"),
+        (HEADER + "a,ttft,1,ms,1,0,,\na,ttft,1,ms,1,0,,\n", "line 3, column id: 'a' stands twice"),
+        (HEADER + "a,ttft,fast,ms,1,0,,\n", "line 2, column value: 'fast'"),
+        (HEADER + "a,ttft,nan,ms,1,0,,\n", "column value: 'nan'; expected a finite number"),
+        (HEADER + "a,ttft,1,ms,inf,0,,\n", "column input_tokens: 'inf'"),
+        (HEADER + "a,ttft,1,ms,-1,0,,\n", "column input_tokens: -1; expected 0 or more"),
+        (HEADER + "a,ttft,1,ms,1,1.01,,\n", "column prefix_hit_fraction: 1.01"),
+        (HEADER + "a,ttft,1,s,1,0,,\n", "column unit: 's'; ttft is given in ms"),
+        (HEADER + "a,ttft,1\n", "line 2: 3 cells; the header has 8"),
+        (HEADER.replace("note", "predicted"), "column 'predicted' would be written twice"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_line_and_column(tmp_path, text, told):
+    with pytest.raises(DataError, match=re.escape(told)):
+        predict_file(written(tmp_path, text))
+
+
+def test_a_negative_or_large_measurement_is_fine(tmp_path):
+    text = "quantity,value,unit\nttft_reduction,-13,%\nttft_reduction,117,%\n"
+    assert len(predict_file(written(tmp_path, text))) == 2
+
+
+def test_every_quantity_of_the_contract_is_known():
+    assert len(QUANTITIES) == 15 and all(quantity.unit for quantity in QUANTITIES.values())
