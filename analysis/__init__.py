@@ -7,13 +7,11 @@
 """
 
 # The room `analysis.claims` is loaded by these imports, so the function of the same name is bound last and stays.
-from analysis.declarations import check_parameters, check_pins, parameters
 from analysis.errors import AnalysisError, DataError, ParameterError
-from analysis.evaluation import claims, evaluate, load
+from analysis.evaluation import check_parameters, check_pins, claims, evaluate, load, parameters, sweep
 from analysis.evidence.predict import predict
 from analysis.judgement.display import record_claim
 from analysis.judgement.record import Record
-from analysis.sweeping import sweep
 
 __all__ = [
     "AnalysisError",

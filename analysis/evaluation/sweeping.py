@@ -6,7 +6,7 @@ from itertools import product
 import pandas as pd
 
 from analysis.errors import AnalysisError, ParameterError
-from analysis.evaluation import evaluate
+from analysis.evaluation.asking import evaluate
 from analysis.judgement.record import plain
 
 OUTCOMES = ("estimate", "low", "high", "share", "verdict", "error")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from analysis.claims import MODELS
 from analysis.errors import ParameterError, nearest
-from analysis.evaluation import checked_pins, declared_by_name, is_computable
+from analysis.evaluation.questions import checked_pins, declared_by_name, is_computable
 from analysis.facts import open_facts
 from analysis.facts.ledger import ledger_claim
 
