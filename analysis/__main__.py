@@ -131,10 +131,11 @@ def sweep(project: Project, claim, given, jobs, out, data, notebooks, timeout) -
     from analysis.runner import sweeps
     from analysis.runner.run import Options
 
-    grid = sweeps.grid_of(project, claim, once_each(given), data)
+    values = once_each(given)
     if notebooks:
-        text = sweeps.through_notebook(project, claim, once_each(given), Options(jobs or 0, data, timeout=timeout))
+        text = sweeps.through_notebook(project, claim, values, Options(jobs or 0, data, timeout=timeout))
     else:
+        grid = sweeps.grid_of(project, claim, values, data)
         text = project.ledger.sweep(claim, grid, jobs=jobs or 1, data=data).to_csv(index=False, lineterminator="\n")
     deliver(text, out)
 

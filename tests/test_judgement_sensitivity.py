@@ -119,3 +119,16 @@ def test_a_joint_case_is_judged_by_its_worst_part():
     case = closed_form(lambda a: np.stack([a, 1 - a]), [assumption("a")])
     both = Target(("at_least", "at_least"), np.array([0.25, 0.25]), 0.25)
     assert judge.judge(case, both, ONE, 4096, 0).shares.holds == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_box_that_misses_its_density_by_a_hair_makes_a_verdict_fragile():
+    # One option of five holds in 49 %, the others never: no region, but nearly one.
+    words = np.array(list("vwxyz"))
+    options = Options({"word": words}, ("word",), ("word",), sources=((frozenset("s"),),) * 5)
+    near, far = (
+        closed_form(lambda a, word, part=part: ((word == "v") & (a % 0.1 < part)) * 1.0, [assumption("a")], options)
+        for part in (0.049, 0.04)
+    )
+    for case, expected in ((near, True), (far, False)):
+        judged = judge.judge(case, target(1), option_weights(options), 8192, 0)
+        assert judged.region is None and judged.near_region is expected

@@ -22,7 +22,7 @@ JOINT = {
     "claimed": {"a": 40, "b": 9},
     "estimate": {"a": 31.25, "b": None},
     "interval": {"a": [10, 90], "b": None},
-    "robustness": {"fragile": True},
+    "fragile": True,
     "pinned": ["years"],
 }
 
@@ -71,10 +71,10 @@ def test_a_text_of_another_type_is_refused(text, kind):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"yaers": "7"}, "did you mean 'years'"),
+        ({"yaers": "7"}, "Did you mean years"),
         ({"yaers": "7"}, r"years: float  \[2, 12\] years; span"),
         ({"years": "70"}, r"\[2, 12\], got 70"),
-        ({"vendor": "Nvidia"}, "one of all | NVIDIA | AMD.*did you mean 'NVIDIA'"),
+        ({"vendor": "Nvidia"}, "Did you mean NVIDIA"),
     ],
 )
 def test_what_no_notebook_accepts_is_refused_with_what_is(project, given, told):
@@ -96,7 +96,7 @@ def test_own_tables_must_exist_and_be_wanted(project, tmp_path):
 
 def test_notebooks_are_selected_by_name_or_path(project):
     assert list(project.select(("01_first",))) == list(project.select((str(project.notebooks / "01_first.ipynb"),)))
-    with pytest.raises(ParameterError, match="did you mean '01_first'"):
+    with pytest.raises(ParameterError, match="Did you mean 01_first"):
         project.select(("01_frist",))
 
 
@@ -212,7 +212,8 @@ def test_outputs_come_without_tools_notes_and_without_injected_cells(project):
     assert written["metadata"]["language_info"] == {"name": "python"}
 
 
-def test_goldens_are_written_a_setting_a_file_and_changes_are_told(project, without_kernels):
+def test_goldens_are_written_a_setting_a_file_and_changes_are_told(project, without_kernels, monkeypatch):
+    monkeypatch.setattr(outputs, "draw", lambda project, records: None)
     folder = project.root / "tests" / "golden"
     folder.mkdir(parents=True)
     (folder / "settings.json").write_text('{"01_first": {"default": {}, "years7": {"years": 7.0}}}')
@@ -237,7 +238,7 @@ def test_a_golden_setting_that_its_notebook_does_not_accept_is_refused(project):
 
 def test_a_grid_is_typed_and_checked_before_anything_runs(project):
     assert grid_of(project, FIRST, {"years": "7, 8"}, None) == {"years": [7.0, 8.0]}
-    with pytest.raises(ParameterError, match=f"did you mean '{SECOND}'"):
+    with pytest.raises(ParameterError, match=f"Did you mean {SECOND}"):
         grid_of(project, "toy.secnd", {}, None)
     with pytest.raises(ParameterError, match="70"):
         grid_of(project, FIRST, {"years": "7,70"}, None)

@@ -27,6 +27,8 @@ class Judged:
     resolved : bool
         Whether the share stays above its threshold at both ends of the model's error; False says that the model
         cannot resolve the claim.
+    near_region : bool
+        Whether there is no region, but a box that misses the density of one by a hair.
     """
 
     estimate: np.ndarray
@@ -35,6 +37,7 @@ class Judged:
     region: regions.Region | None
     verdict: str
     resolved: bool
+    near_region: bool
 
 
 def predictions(case, sample):
@@ -61,9 +64,9 @@ def judge(case: Case, target: Target, weight, samples, seed):
     prediction = predictions(case, search)
     shares = verdict.shares(prediction, search.weight, target)
     resolved = _resolved(case, prediction, search.weight, target, shares)
-    region = None
+    region, near = None, False
     if shares.holds < target.share_needed:
-        region = _region(case, target, weight, samples, seed, search, prediction)
+        region, near = _region(case, target, weight, samples, seed, search, prediction)
     spread = [uncertainty.weighted_quantile(part, search.weight, (0.05, 0.5, 0.95)) for part in prediction]
     return Judged(
         estimate=np.array([part[1] for part in spread]),
@@ -72,6 +75,7 @@ def judge(case: Case, target: Target, weight, samples, seed):
         region=region,
         verdict=verdict.verdict(shares.holds, region, target, resolved),
         resolved=resolved,
+        near_region=near,
     )
 
 
@@ -91,8 +95,11 @@ def _region(case, target, weight, samples, seed, search, prediction):
         verdict.held(verdict.margins(part, target)).all(axis=0) for part in (prediction, predictions(case, fresh))
     ]
     if not holding[0].any():
-        return None
-    return regions.densest_box(case.assumptions, case.options, (search, fresh), holding)
+        return None, False
+    asked = (case.assumptions, case.options, (search, fresh), holding)
+    region = regions.densest_box(*asked)
+    near = region is None and regions.densest_box(*asked, least_density=regions.LEAST_DENSITY - CLOSE) is not None
+    return region, near
 
 
 def robust(case, target, judged, samples, seed):
@@ -126,4 +133,4 @@ def robust(case, target, judged, samples, seed):
 def _close(judged, target):
     share = abs(judged.shares.holds - target.share_needed) <= CLOSE
     density = judged.region is not None and judged.region.density - regions.LEAST_DENSITY <= CLOSE
-    return share or density
+    return share or density or judged.near_region

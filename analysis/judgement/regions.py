@@ -46,7 +46,7 @@ class _Axis:
     bounds: tuple
 
 
-def densest_box(assumptions, options, samples, holding):
+def densest_box(assumptions, options, samples, holding, least_density=LEAST_DENSITY):
     """Find the densest box in which a claim holds.
 
     Every pair of parameters is searched: intervals of tenths of the declared range (ordered) and single options
@@ -64,6 +64,8 @@ def densest_box(assumptions, options, samples, holding):
         A search sample and a fresh one of another seed.
     holding : pair of ndarray of bool
         Whether the claim holds at their points.
+    least_density : float
+        Share that a box needs on the fresh sample.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def densest_box(assumptions, options, samples, holding):
     axes = _axes(assumptions, options, samples)
     weights = [sample.weight for sample in samples]
     pairs = [_Pair(*axes_of_pair, weights, holding) for axes_of_pair in combinations(axes, 2)]
-    candidates = sorted(candidate for number, pair in enumerate(pairs) for candidate in pair.candidates(number))
+    candidates = sorted(candidate for number, pair in enumerate(pairs) for candidate in pair.candidates(number, least_density))
     rows = [options.columns[name][samples[0].rows] for name in options.rows]
     codes = [np.unique(row, return_inverse=True)[1] for row in rows]
     for _, _, _, number, first, second in candidates:
@@ -146,9 +148,9 @@ class _Pair:
         by_first = sums[first.intervals[:, 1]] - sums[first.intervals[:, 0]]
         return np.round(by_first[:, second.intervals[:, 1]] - by_first[:, second.intervals[:, 0]], 12)
 
-    def candidates(self, number):
+    def candidates(self, number, least_density):
         """Boxes that qualify, as sort keys: densest, then largest, then fewest parameters."""
-        enough = (self.mass[0] >= LEAST_MASS) & (self.density[1] >= LEAST_DENSITY)
+        enough = (self.mass[0] >= LEAST_MASS) & (self.density[1] >= least_density)
         for first, second in zip(*np.nonzero(enough), strict=True):
             density, mass = float(self.density[0][first, second]), float(self.mass[0][first, second])
             yield -density, -mass, len(self._bounds(first, second)), number, int(first), int(second)

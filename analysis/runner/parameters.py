@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import ParameterError
+from analysis.errors import ParameterError, nearest
 from analysis.runner.notebooks import Declared, declared, read
-from analysis.runner.project import Project, nearest
+from analysis.runner.project import Project
 
 NONE_WORDS = {"none", "null"}
 BOOL_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -81,8 +81,7 @@ def check_limits(line: Declared, value) -> None:
     if accepted.low is not None and not accepted.low <= value <= accepted.high:
         raise ParameterError(f"parameter {line.name!r} must lie in {accepted}, got {value!r}")
     if accepted.options and str(value) not in accepted.options:
-        hint = nearest(str(value), accepted.options)
-        raise ParameterError(f"parameter {line.name!r} must be one of {accepted}, got {value!r}{hint}")
+        raise ParameterError(f"parameter {line.name!r}: {value!r}. {nearest(value, accepted.options)}")
 
 
 def assign(project: Project, sources: dict[str, Path], given: dict[str, str], data: str | None) -> dict[str, dict]:
@@ -126,8 +125,8 @@ def refuse_unknown(given: dict, lines: dict[str, dict[str, Declared]]) -> None:
     known = {name: line for own in lines.values() for name, line in own.items()}
     for name in given:
         if name not in known:
-            accepted = "\n".join(f"  {line.name}: {line.type}  {line.comment}" for line in known.values())
-            raise ParameterError(f"unknown parameter {name!r}{nearest(name, known)}\nAccepted:\n{accepted or '  none'}")
+            accepted = "".join(f"\n  {line.name}: {line.type}  {line.comment}" for line in known.values())
+            raise ParameterError(f"no parameter {name!r}. {nearest(name, known)}{accepted}")
 
 
 def overlay(values: dict[str, dict], lines: dict[str, dict], data: str) -> None:

@@ -1,10 +1,9 @@
 """Where everything lies: the folders of one project and the ledger its notebooks answer to."""
 
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
-from analysis.errors import ParameterError
+from analysis.errors import ParameterError, nearest
 from analysis.runner.ledger import Ledger
 
 OVERVIEW = "00_overview"
@@ -71,15 +70,5 @@ class Project:
     def _stem(self, name: str, sources: dict[str, Path]) -> str:
         stem = Path(name).name.removesuffix(".ipynb")
         if stem not in sources:
-            raise ParameterError(f"no notebook {name!r}{nearest(stem, sources)}. Accepted: {', '.join(sources)}")
+            raise ParameterError(f"no notebook {name!r}. {nearest(stem, sources)}")
         return stem
-
-
-def nearest(name: str, known) -> str:
-    """A suggestion to append to an error, or nothing.
-
-    >>> nearest("yeers", ["years", "vendor"])
-    "; did you mean 'years'?"
-    """
-    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -29,7 +29,7 @@ def to_csv(records: list[dict]) -> str:
 
 def _row(record: dict) -> list:
     low, high = ends(record.get("interval"))
-    own = {"low": low, "high": high, "fragile": is_fragile(record)}
+    own = {"low": low, "high": high}
     return [own.get(name, record.get(name)) for name in COLUMNS]
 
 
@@ -49,11 +49,6 @@ def ends(interval) -> tuple:
         pairs = {part: ends(value) for part, value in interval.items()}
         return {part: low for part, (low, _) in pairs.items()}, {part: high for part, (_, high) in pairs.items()}
     return tuple(interval) if interval else (None, None)
-
-
-def is_fragile(record: dict) -> bool:
-    """Whether the record's verdict differs under some variation."""
-    return bool((record.get("robustness") or {}).get("fragile"))
 
 
 def rows(records: Iterable[dict]) -> list[tuple[str, ...]]:
@@ -93,7 +88,7 @@ def span(interval) -> str:
 
 def verdict(record: dict) -> str:
     """The verdict with what qualifies it: fragile, pinned parameters, a reader's own tables."""
-    marks = ["fragile"] if is_fragile(record) else []
+    marks = ["fragile"] if record.get("fragile") else []
     if record.get("pinned"):
         marks.append("pinned: " + ", ".join(record["pinned"]))
     if record.get("data_overlay"):

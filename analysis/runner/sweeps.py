@@ -3,23 +3,20 @@
 import csv
 import io
 import itertools
-import json
 import tempfile
 from pathlib import Path
 
-from analysis.errors import AnalysisError, ParameterError
+from analysis.errors import AnalysisError, ParameterError, nearest
 from analysis.runner.merge import records_of
 from analysis.runner.notebooks import declared, read
 from analysis.runner.parameters import assign, refuse_unknown, value_of
 from analysis.runner.pool import run_jobs
 from analysis.runner.progress import reporter
-from analysis.runner.project import Project, nearest
+from analysis.runner.project import Project
 from analysis.runner.report import failure_text
 from analysis.runner.run import Options
 from analysis.runner.scorecard import ends
 from analysis.runner.worker import Job
-
-RESULTS = ("estimate", "low", "high", "share", "verdict", "error")
 
 
 def grid_of(project: Project, claim_id: str, given: dict[str, str], data: str | None) -> dict[str, list]:
@@ -41,7 +38,7 @@ def grid_of(project: Project, claim_id: str, given: dict[str, str], data: str | 
     """
     ids = project.ledger.ids(data)
     if claim_id not in ids:
-        raise ParameterError(f"no claim {claim_id!r}{nearest(claim_id, ids)}. Accepted: {', '.join(ids)}")
+        raise ParameterError(f"no claim {claim_id!r}. {nearest(claim_id, ids)}")
     known = project.ledger.parameters(claim_id, data)
     grid = {name: _values(name, texts, known.get(name, {})) for name, texts in given.items()}
     for name, values in grid.items():
@@ -106,26 +103,38 @@ class NotebookError(AnalysisError):
 
 
 def to_csv(names: list[str], values: list[dict], records: list[dict]) -> str:
-    """One row a point: parameters, then results."""
+    """One row a point: parameters, then results, in the columns of `analysis.sweep`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*names, *RESULTS])
-    for point, record in zip(values, records, strict=True):
-        low, high = ends(record.get("interval"))
-        results = (record.get("estimate"), low, high, record.get("share"), record.get("verdict"), None)
-        writer.writerow([*(point[name] for name in names), *map(_cell, results)])
+    found = [results(record) for record in records]
+    writer.writerow([*names, *found[0]])
+    for point, row in zip(values, found, strict=True):
+        writer.writerow([*(point[name] for name in names), *row.values()])
     return text.getvalue()
 
 
-def _cell(value):
-    return json.dumps(value) if isinstance(value, dict) else value
+def results(record: dict) -> dict:
+    """The results of a record by column; a joint claim has a column a part.
+
+    >>> list(results({"estimate": {"a": 1, "b": 2}, "interval": None, "share": 0.5, "verdict": "open"}))
+    ['estimate.a', 'estimate.b', 'low.a', 'low.b', 'high.a', 'high.b', 'share', 'verdict', 'error']
+    """
+    estimate = record.get("estimate")
+    parts = sorted(estimate) if isinstance(estimate, dict) else [None]
+    low, high = ends(record.get("interval"))
+    spans = {"estimate": estimate, "low": low, "high": high}
+    row = {f"{name}.{part}" if part else name: _of(value, part) for name, value in spans.items() for part in parts}
+    return row | {"share": record.get("share"), "verdict": record.get("verdict"), "error": None}
+
+
+def _of(value, part: str | None):
+    return value.get(part) if isinstance(value, dict) else value
 
 
 def notebook_of(project: Project, claim_id: str) -> tuple[str, Path]:
     """The notebook that judges a claim."""
     judges = {one: stem for stem, ids in project.ledger.notebooks().items() for one in ids}
     if claim_id not in judges:
-        hint = nearest(claim_id, judges)
-        raise ParameterError(f"no notebook judges {claim_id!r}{hint}. Accepted: {', '.join(judges)}")
+        raise ParameterError(f"no notebook judges {claim_id!r}. {nearest(claim_id, judges)}")
     stem = judges[claim_id]
     return stem, project.select((stem,))[stem]
