@@ -39,9 +39,10 @@ setup: $(READY) ## make or renew .venv from requirements.lock
 reproduce: $(READY) ## run every notebook, write results/, print the scorecard
 	@$(PY) -m analysis run $(ARGS)
 
-test: lint ## lint, then every test and docstring example
+test: lint ## lint, every test and docstring example, then the committed outputs of the notebooks
 	@mkdir -p $(PYTEST_DEBUG_TEMPROOT)
 	@$(PY) -m pytest -q -n auto --maxprocesses 8 $(PYTEST_ARGS)
+	@[ -n "$(PYTEST_ARGS)" ] || $(PY) -m pytest -q --nbval notebooks
 
 lint: $(READY) ## check style and formatting, change nothing
 	@$(PY) -m ruff check .
@@ -57,8 +58,9 @@ lab: $(READY) ## open JupyterLab on notebooks/
 update-outputs: $(READY) ## execute the notebooks in place; look at the diff before you commit
 	@$(PY) -m analysis update-outputs
 
-update-goldens: $(READY) ## rewrite the golden records; a person reads their diff
+update-goldens: $(READY) ## rewrite golden records, figure baselines and the README picture; a person reads their diff
 	@$(PY) -m analysis update-goldens
+	@$(PY) -m pytest -q --mpl-generate-path=tests/baseline tests/test_figures.py
 
 lock: ## rewrite requirements.lock from pyproject.toml (newest versions: UPGRADE=1)
 	@bash tools/setup.sh lock $(if $(UPGRADE),--upgrade)

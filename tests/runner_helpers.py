@@ -60,6 +60,9 @@ class ToyLedger:
     def unrun(self, claim_id, reason, data=None):
         return {"id": claim_id, "verdict": "open", "reasons": {"verdict": reason or "no claim module yet"}}
 
+    def in_order(self, record):
+        return record
+
     def sweep(self, claim_id, grid, jobs=1, data=None):
         import pandas as pd
 

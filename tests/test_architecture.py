@@ -51,7 +51,7 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_runner_and_what_shows_things_know_jupyter(path):
     used = {name.split(".")[0] for name in imported(path)} & JUPYTER
-    shows = path.name in ("display.py", "style.py")
+    shows = path.name in ("display.py", "style.py", "tables.py")
     assert room_of(path) == "runner" or used <= ({"IPython"} if shows else set())
 
 

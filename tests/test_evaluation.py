@@ -153,6 +153,15 @@ def test_a_pinned_assumption_is_held_and_listed():
     assert record.estimate < free.estimate
 
 
+def test_what_is_passed_at_its_default_pins_nothing():
+    table = analysis.parameters("bandwidth-gap.bus")
+    defaults = dict(zip(table["name"], table["default"], strict=True))
+    record = analysis.evaluate("bandwidth-gap.bus", detail="verdict", **defaults)
+    assert record == analysis.evaluate("bandwidth-gap.bus", detail="verdict") and record.pinned == []
+    chosen = analysis.evaluate("bandwidth-gap.bus", detail="verdict", **(defaults | {"vendor": "NVIDIA"}))
+    assert chosen.pinned == ["vendor"]
+
+
 def test_pinning_everything_counts_what_is_left():
     names = MODELS["bandwidth-gap.bus"].assumptions
     modes = {row["name"]: row["mode"] for row in analysis.parameters("bandwidth-gap.bus").to_dict("records")}

@@ -6,10 +6,12 @@ from xml.etree import ElementTree
 import pytest
 from runner_helpers import FIRST, PARAMETERS, SECOND, instantly, toy_project, write_notebook, write_subject
 
+import analysis
 from analysis.errors import DataError, ParameterError
 from analysis.runner import compare, outputs, scorecard
 from analysis.runner.files import hash_of_folders, write_whole
 from analysis.runner.junit import to_junit
+from analysis.runner.ledger import Ledger
 from analysis.runner.notebooks import declared, parameter_lines, read
 from analysis.runner.parameters import assign, value_of
 from analysis.runner.report import shortened
@@ -150,6 +152,14 @@ def test_markdown_escapes_bars():
 def test_a_scorecard_with_nan_is_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
         scorecard.to_json([{"id": "a", "estimate": float("nan")}])
+
+
+def test_a_record_from_a_notebook_gets_its_own_order_back():
+    record = analysis.evaluate("bandwidth-gap.joint", samples=64).to_dict()
+    assert list(record["claimed"]) != sorted(record["claimed"])
+    as_in_a_notebook = json.loads(json.dumps(record, sort_keys=True))
+    assert json.dumps(Ledger().in_order(as_in_a_notebook)["claimed"]) == json.dumps(record["claimed"])
+    assert list(Ledger().in_order(as_in_a_notebook)) == list(record)
 
 
 # Comparison

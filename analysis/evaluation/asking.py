@@ -55,7 +55,8 @@ def evaluate(claim_id, *, detail="record", seed=0, samples=8192, data=None, **pi
         return unanswered(claim, data, seed)
     settings, pinned = checked_pins(facts, claim_id, pins)
     questions = asked_questions(facts, claim, settings, pinned)
-    given = {"parameters": {**settings, **pinned}, "pinned": sorted(pins), "seed": seed}
+    chosen = [setting.name for setting in MODELS[claim_id].settings if settings[setting.name] != setting.default]
+    given = {"parameters": {**settings, **pinned}, "pinned": sorted([*chosen, *pinned]), "seed": seed}
     given["data_overlay"] = str(data) if data else None
     if detail == "point":
         return point(claim, questions, given)

@@ -24,6 +24,7 @@ def specification_curves(tables, *, claimed, tolerance, title, quantity):
         Reading to the axes of its panel.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     with house_style():
         figure, panels = plt.subplots(
@@ -38,6 +39,11 @@ def specification_curves(tables, *, claimed, tolerance, title, quantity):
         )
         panels[0, 0].set_ylabel(f"{quantity}, end over start (x)")
         panels[0, 0].set_yscale("log")
+        low, high = panels[0, 0].get_ylim()
+        # Less than two decades have room for 2 and 5 between the powers of ten.
+        subdivided = (1, 2, 5) if high < 100 * low else (1,)
+        panels[0, 0].yaxis.set_major_locator(LogLocator(subs=subdivided))
+        panels[0, 0].yaxis.set_minor_formatter(NullFormatter())
         panels[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         figure.legend(handles=_legend(tables), loc="outside lower center", ncols=5, fontsize=8)
@@ -56,6 +62,7 @@ def _panel(axes, table, claimed, tolerance):
             rows.index, rows["ratio_scaled"], "o", ms=3, color=colour, mfc=colour if confirmed else "none", mew=0.7
         )
     axes.set_xlabel("combinations, sorted")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlim(-1, max(len(table), 1))
 
 

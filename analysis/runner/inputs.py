@@ -7,6 +7,7 @@ from pathlib import Path
 
 from analysis.runner.files import hash_of_file, hash_of_folders, hash_of_text
 from analysis.runner.notebooks import content, read
+from analysis.runner.parameters import FOLDERS
 from analysis.runner.project import Project
 
 
@@ -16,7 +17,7 @@ class Inputs:
     def __init__(self, project: Project):
         folders = hash_of_folders((project.package, project.data))
         self.common = hash_of_text(sys.version, folders, hash_of_file(project.lock))
-        self.overlay = lru_cache(lambda folder: hash_of_folders([Path(folder)]) if folder else "")
+        self.hash_of = lru_cache(lambda folder: hash_of_folders([Path(folder)]))
 
     def of(self, notebook: Path, parameters: dict, records: str = "") -> str:
         """Hash of a notebook's source, parameters, overlay, package, tables and lock.
@@ -25,9 +26,10 @@ class Inputs:
         ----------
         notebook : Path
         parameters : dict
-            Values it gets; ``data`` names the overlay.
+            Values it gets; what lies in the folders they name counts too.
         records : str
             The scorecard that the overview shows.
         """
         values = json.dumps(parameters, sort_keys=True)
-        return hash_of_text(self.common, content(read(notebook)), values, self.overlay(parameters.get("data")), records)
+        folders = [self.hash_of(parameters[name]) for name in FOLDERS if parameters.get(name)]
+        return hash_of_text(self.common, content(read(notebook)), values, records, *folders)

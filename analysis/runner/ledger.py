@@ -40,8 +40,33 @@ class Ledger:
             return evaluation.evaluate(claim_id, detail="verdict", data=data).to_dict()
         return evaluation.open_record(claim_id, reason, data=data).to_dict()
 
+    def in_order(self, record: dict) -> dict:
+        """A record with its fields, readings, parts and drivers in their own order; notebook files sort all keys."""
+        from analysis.facts import open_facts
+        from analysis.facts.ledger import ledger_claim
+        from analysis.judgement.record import Record
+
+        claim = ledger_claim(open_facts(record["data_overlay"]), record["id"])
+        names = (*Record.__dataclass_fields__, *claim.joint_of, *(reading.id for reading in claim.readings))
+        ordered = in_order(record, {name: place for place, name in enumerate(names)})
+        if ordered["drivers"]:
+            ordered["drivers"] = dict(sorted(ordered["drivers"].items(), key=lambda item: -item[1]))
+        return ordered
+
     def sweep(self, claim_id: str, grid: dict, **options):
         """Evaluate a claim over a grid: a table, one row a point."""
         from analysis import evaluation
 
         return evaluation.sweep(claim_id, grid, **options)
+
+
+def in_order(value, places: dict[str, int]):
+    """A JSON value with the keys of all its objects in order of their places; others follow as they were.
+
+    >>> in_order({"b": 1, "c": {"a": 2}, "a": 3}, {"a": 0, "b": 1})
+    {'a': 3, 'b': 1, 'c': {'a': 2}}
+    """
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: places.get(name, len(places)))
+        return {name: in_order(value[name], places) for name in names}
+    return [in_order(part, places) for part in value] if isinstance(value, list) else value

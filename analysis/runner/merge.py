@@ -53,7 +53,7 @@ class Harvest:
         stem = outcome.job.name
         try:
             found = records_of(stem, outcome.job.output, self.project)
-            texts = {f"claims/{claim_id}.json": as_json(record) for claim_id, record in found.items()}
+            texts = {f"claims/{claim_id}.json": scorecard.to_json(record) for claim_id, record in found.items()}
         except (DataError, ValueError) as error:
             return Failure(str(error))
         texts[f"notebooks/{stem}.ipynb"] = self.in_place(outcome.job.output)
@@ -107,12 +107,7 @@ def records_of(stem: str, output: Path, project: Project) -> dict[str, dict]:
     if set(found) != set(expected):
         missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
         raise DataError(f"the notebook records no {missing or 'claim more'} but {extra or 'nothing else'}")
-    return found
-
-
-def as_json(record: dict) -> str:
-    """A record's file; refuses NaN and infinity."""
-    return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return {claim_id: project.ledger.in_order(record) for claim_id, record in found.items()}
 
 
 def merged(harvest: Harvest, data: str | None) -> list[dict]:

@@ -107,7 +107,7 @@ def update_goldens(project: Project, options: Options) -> list[compare.Change]:
 def write_golden(path: Path, records: list[dict]) -> list[compare.Change]:
     """Write one setting's records; what changed in them."""
     old = compare.load(path) if path.exists() else []
-    write_whole(path, to_json(records))
+    write_whole(path, to_json(records, sort_keys=True))
     found = compare.changes(old, records)
     return [compare.Change(f"{path.stem} {one.place}", one.before, one.after) for one in found]
 

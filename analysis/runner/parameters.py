@@ -11,6 +11,7 @@ from analysis.runner.project import Project
 
 NONE_WORDS = {"none", "null"}
 BOOL_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+FOLDERS = ("data", "records")
 RANGE = re.compile(r"\[\s*([^,\]]+),\s*([^\]]+)\]")
 
 
@@ -84,6 +85,12 @@ def check_limits(line: Declared, value) -> None:
         raise ParameterError(f"parameter {line.name!r}: {value!r}. {nearest(value, accepted.options)}")
 
 
+def check_all_limits(lines: dict[str, Declared], values: dict) -> None:
+    """Check values against what the parameters cell declares."""
+    for name, value in values.items():
+        check_limits(lines[name], value)
+
+
 def assign(project: Project, sources: dict[str, Path], given: dict[str, str], data: str | None) -> dict[str, dict]:
     """The values each notebook gets.
 
@@ -113,11 +120,18 @@ def assign(project: Project, sources: dict[str, Path], given: dict[str, str], da
         stem: {name: value_of(name, text, own[name].type) for name, text in given.items() if name in own}
         for stem, own in lines.items()
     }
+    for own in values.values():
+        own |= {name: absolute(own[name]) for name in FOLDERS if own.get(name)}
     if data:
         overlay(values, lines, data)
     for stem, own in values.items():
         check(project, stem, lines[stem], own)
     return values
+
+
+def absolute(folder: str) -> str:
+    """A folder's full path, since kernels work in another folder than the caller; other words stay as they are."""
+    return str(Path(folder).resolve()) if Path(folder).is_dir() else folder
 
 
 def refuse_unknown(given: dict, lines: dict[str, dict[str, Declared]]) -> None:
@@ -144,12 +158,12 @@ def check(project: Project, stem: str, lines: dict[str, Declared], values: dict)
     """Check a notebook's values: the claims check theirs, the cell's comment decides about the others."""
     if not values:
         return
-    claim_ids = tuple(project.ledger.notebooks().get(stem, ()))
     data = values.get("data") or None
+    if not data:  # most mistakes end here, before any table is read; a reader's own tables may widen a range
+        check_all_limits(lines, values)
+    claim_ids = tuple(project.ledger.notebooks().get(stem, ()))
     of_claims = {name for claim_id in claim_ids for name in project.ledger.parameters(claim_id, data)}
-    for name, value in values.items():
-        if name not in of_claims:
-            check_limits(lines[name], value)
+    check_all_limits(lines, {name: value for name, value in values.items() if name not in of_claims})
     pins = {name: value for name, value in values.items() if name in of_claims}
     if pins:
         project.ledger.check(claim_ids, pins, data)

@@ -13,9 +13,9 @@ HEADINGS = ("claim", "claimed", "estimate", "5th to 95th", "share", "verdict")
 NUMERIC = range(1, 5)
 
 
-def to_json(records: list[dict]) -> str:
-    """The records as JSON of stable bytes; refuses NaN and infinity."""
-    return json.dumps(records, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+def to_json(records: list[dict] | dict, *, sort_keys: bool = False) -> str:
+    """Records, or one, as JSON; refuses NaN and infinity."""
+    return json.dumps(records, indent=1, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(records: list[dict]) -> str:
