@@ -6,25 +6,32 @@
 ('eq', 'scale-up-link')
 """
 
-# The room `analysis.claims` is loaded by these imports, so the function of the same name is bound last and stays.
-from analysis.errors import AnalysisError, DataError, ParameterError
-from analysis.evaluation import check_parameters, check_pins, claims, evaluate, load, parameters, sweep
-from analysis.evidence.predict import predict
-from analysis.judgement.display import record_claim
-from analysis.judgement.record import Record
+from importlib import import_module
 
-__all__ = [
-    "AnalysisError",
-    "DataError",
-    "ParameterError",
-    "Record",
-    "check_parameters",
-    "check_pins",
-    "claims",
-    "evaluate",
-    "load",
-    "parameters",
-    "predict",
-    "record_claim",
-    "sweep",
-]
+from analysis.errors import AnalysisError, DataError, ParameterError
+
+# Looked up when asked for: the command line answers before pandas would have been imported.
+_HOMES = {
+    "Record": "analysis.judgement.record",
+    "check_parameters": "analysis.evaluation",
+    "check_pins": "analysis.evaluation",
+    "claims": "analysis.evaluation",
+    "evaluate": "analysis.evaluation",
+    "load": "analysis.evaluation",
+    "parameters": "analysis.evaluation",
+    "predict": "analysis.evidence.predict",
+    "record_claim": "analysis.judgement.display",
+    "sweep": "analysis.evaluation",
+}
+
+__all__ = ["AnalysisError", "DataError", "ParameterError", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -10,7 +10,7 @@ from pathlib import Path
 import papermill
 
 import analysis
-from analysis.claims import NOTEBOOKS
+from analysis.subjects import NOTEBOOKS
 
 ROOT = Path(__file__).resolve().parents[1]
 STEM = "01_bandwidth_gap"

@@ -18,8 +18,6 @@ from click.testing import CliRunner
 
 import analysis
 from analysis.__main__ import cli
-from analysis.claims import MODELS
-from analysis.claims.bandwidth_gap import specification
 from analysis.errors import ParameterError
 from analysis.evaluation import computable_ids
 from analysis.evidence.predict import ADDED
@@ -27,6 +25,8 @@ from analysis.evidence.quantities import QUANTITIES
 from analysis.facts import open_facts
 from analysis.runner.notebooks import parameter_lines
 from analysis.runner.parameters import limits
+from analysis.subjects import MODELS
+from analysis.subjects.bandwidth_gap import specification
 
 ROOT = Path(analysis.__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -95,8 +95,8 @@ def cards(mine):
 def with_memory_gap(tmp_path, monkeypatch):
     """The reader's tables, with the page's claim module among the models."""
     mine = written(tmp_path)
-    path = tmp_path / "analysis" / "claims" / "memory_gap.py"
-    spec = importlib.util.spec_from_file_location("analysis.claims.memory_gap", path)
+    path = tmp_path / "analysis" / "subjects" / "memory_gap.py"
+    spec = importlib.util.spec_from_file_location("analysis.subjects.memory_gap", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for model in module.CLAIMS:
@@ -192,7 +192,7 @@ def test_the_new_cards_enter_the_bandwidth_gap(tmp_path):
     assert own["confirmed"].all()
     ours, theirs = (analysis.evaluate("bandwidth-gap.bus", detail="verdict", data=data) for data in (mine, None))
     assert ours.estimate != theirs.estimate
-    assert (ours.data_overlay, theirs.data_overlay) == (str(mine), None)
+    assert (ours.data_overlay, theirs.data_overlay) == ("mine", None)
 
 
 def test_the_new_cards_alone_give_the_ratios_of_their_rows(tmp_path):
@@ -350,8 +350,8 @@ def test_the_parameters_cell_and_the_cells_of_the_page_record_the_claim(with_mem
 
 
 def test_the_page_imports_only_what_a_claim_module_may():
-    """Its room may import facts, models, evidence, claims and judgement; it goes into the package as it is."""
+    """Its room may import facts, models, evidence, judgement and its own; it goes into the package as it is."""
     (module,) = (block.text for block in blocks(ADD_YOUR_OWN) if block.file.endswith(".py"))
     rooms = set(re.findall(r"^from analysis\.(\w+)", module, re.MULTILINE))
-    assert rooms <= {"facts", "models", "evidence", "claims", "judgement"}
+    assert rooms <= {"facts", "models", "evidence", "subjects", "judgement"}
     assert all(len(line) <= 120 for line in module.splitlines())

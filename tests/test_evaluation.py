@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analysis
-from analysis.claims import MODELS, NOTEBOOKS
 from analysis.evaluation import DETAILS
 from analysis.facts import DATA
 from analysis.judgement.record import plain
+from analysis.subjects import MODELS
 
 LEDGER = list(analysis.claims()["id"])
 JUDGED = list(MODELS)
@@ -145,6 +145,18 @@ def test_bad_parameters_are_refused_with_what_is_accepted(call, told):
         analysis.evaluate(claim, **pins)
 
 
+def test_a_reading_that_no_module_answers_is_refused(overlay):
+    folder = overlay(readings="claim,reading,label,comparator,value\nbandwidth-gap.bus,mine,a label,,\n")
+    with pytest.raises(analysis.DataError, match=r"knows no 'mine'. Accepted: scale-up-link, host-bus"):
+        analysis.evaluate("bandwidth-gap.bus", data=folder)
+
+
+def test_a_record_names_the_readers_folder_and_not_its_path(tmp_path):
+    folder = edited(tmp_path, "accelerators", {"H100 SXM": {"tdp_w": "1"}})
+    for claim in ("bandwidth-gap.bus", "market.models"):
+        assert analysis.evaluate(claim, detail="verdict", data=folder).data_overlay == tmp_path.name
+
+
 def test_a_pinned_assumption_is_held_and_listed():
     record = analysis.evaluate("bandwidth-gap.network", end_date_error_years=0.5, detail="verdict")
     assert record.pinned == ["end_date_error_years"] and record.parameters["end_date_error_years"] == 0.5
@@ -203,4 +215,4 @@ def test_the_front_door_is_small_and_light():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         == "set()"
     )
-    assert callable(analysis.claims) and NOTEBOOKS
+    assert callable(analysis.claims) and len(dir(analysis)) == 13

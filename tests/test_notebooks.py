@@ -8,11 +8,11 @@ import papermill
 import pytest
 
 import analysis
-from analysis.claims import NOTEBOOKS
 from analysis.judgement.display import MIME
 from analysis.runner import notebooks as stored
 from analysis.runner.outputs import golden_folder, golden_settings
 from analysis.runner.project import OVERVIEW, Project
+from analysis.subjects import NOTEBOOKS
 
 PROJECT = Project.here()
 SOURCES = PROJECT.sources()
@@ -81,11 +81,11 @@ def test_golden_records_are_those_of_evaluate():
 @pytest.mark.parametrize("stem", NOTEBOOKS)
 def test_the_parameters_cell_is_in_step_with_the_claims(stem):
     lines = {line.name: line for line in papermill_parameters(stem)}
-    declared = analysis.parameters(NOTEBOOKS[stem][0]).set_index("name")
+    declared = {row["name"]: row for row in analysis.parameters(NOTEBOOKS[stem][0]).to_dict("records")}
     for claim in NOTEBOOKS[stem]:
-        assert list(analysis.parameters(claim)["name"]) == list(declared.index)
-    assert list(lines) == [*declared.index, "seed", "data"]
-    for name, row in declared.iterrows():
+        assert list(analysis.parameters(claim)["name"]) == list(declared)
+    assert list(lines) == [*declared, "seed", "data"]
+    for name, row in declared.items():
         optional = row["default"] is None
         # papermill's pattern does not read `float | None`; None beside a float says "sampled".
         assert lines[name].inferred_type_name == row["type"]

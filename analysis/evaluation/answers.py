@@ -1,6 +1,7 @@
 """What is answered: records put together from what the judgement found."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,11 @@ SAMPLED = ("readings", "interval", "model_error", "region", "conditions", *COSTL
 POINT_REASONS = dict.fromkeys((*SAMPLED, "data_overlay"), "a point: every assumption at its mode, nothing sampled")
 
 
+def overlay_name(data):
+    """Return the name of a reader's folder, without the path, which would differ from machine to machine."""
+    return Path(data).resolve().name if data else None
+
+
 def unanswered(claim, data, seed):
     """The record of a claim that nothing computes: the ledger says so, or no module covers it yet."""
     if claim.computable:
@@ -29,7 +35,7 @@ def unjudged(claim, found, why, data, seed):
         **_ledger_fields(claim, claim.value),
         verdict=found,
         conditions=f"{why[0].upper()}{why[1:].rstrip('.')}.",
-        data_overlay=str(data) if data else None,
+        data_overlay=overlay_name(data),
         seed=seed,
         evidence={"keys": [claim.source], "calibrate": [], "validate": []},
     )

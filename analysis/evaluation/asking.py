@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from analysis.claims import MODELS
 from analysis.errors import ParameterError, nearest
-from analysis.evaluation.answers import judged, point, unanswered, unjudged
+from analysis.evaluation.answers import judged, overlay_name, point, unanswered, unjudged
 from analysis.evaluation.questions import asked_questions, cached, checked_pins
 from analysis.facts import open_facts
 from analysis.facts.ledger import ledger_claim
 from analysis.judgement import verdict
+from analysis.subjects import MODELS
 
 DETAILS = ("point", "verdict", "record")
 
@@ -57,7 +57,7 @@ def evaluate(claim_id, *, detail="record", seed=0, samples=8192, data=None, **pi
     questions = asked_questions(facts, claim, settings, pinned)
     chosen = [setting.name for setting in MODELS[claim_id].settings if settings[setting.name] != setting.default]
     given = {"parameters": {**settings, **pinned}, "pinned": sorted([*chosen, *pinned]), "seed": seed}
-    given["data_overlay"] = str(data) if data else None
+    given["data_overlay"] = overlay_name(data)
     if detail == "point":
         return point(claim, questions, given)
     return judged(claim, questions, given, samples, seed, full=detail == "record")

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from analysis.claims import MODELS
 from analysis.errors import ParameterError, nearest
 from analysis.evaluation.questions import checked_pins, declared_by_name, is_computable
 from analysis.facts import open_facts
 from analysis.facts.ledger import ledger_claim
+from analysis.subjects import MODELS
 
 COLUMNS = ("name", "type", "unit", "low", "mode", "high", "options", "default", "description", "source")
 # Every notebook takes these beside the parameters of its claims; they are arguments of `evaluate`, not pins.
@@ -41,7 +41,7 @@ def parameters(claim_id, data=None):
         model = MODELS[claim_id]
         rows = [_setting_row(setting, facts) for setting in model.settings]
         rows += [_assumption_row(one) for one in declared_by_name(facts, model).values()]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"default": object, "options": object})
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).astype(dict.fromkeys(("low", "mode", "high"), float))
 
 
 def _setting_row(setting, facts):

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.claims import MODELS
-from analysis.claims.model import checked_assumption, checked_setting
-from analysis.errors import ParameterError, nearest
+from analysis.errors import DataError, ParameterError, nearest
 from analysis.facts import open_facts
 from analysis.facts.assumptions import assumptions as declared_assumptions
 from analysis.facts.ledger import claim_ids, ledger_claim
 from analysis.judgement import uncertainty
 from analysis.judgement.case import Case, Target
+from analysis.subjects import MODELS
+from analysis.subjects.model import checked_assumption, checked_setting
 
 TOLERANCE = 0.25
 KEPT_QUESTIONS = 64
@@ -102,6 +102,7 @@ def _asked(facts, claim, settings, pinned):
     declared = tuple(declared_by_name(facts, model).values())
     parts = [ledger_claim(facts, part) for part in claim.joint_of]
     found = {}
+    _check_readings(facts, claim, model)
     for reading in claim.readings:
         case = model.case(facts, settings, reading.id, declared)
         comparators = tuple(part.comparator for part in parts) or (reading.comparator,)
@@ -114,6 +115,21 @@ def _asked(facts, claim, settings, pinned):
     if not len(headline.case.options):
         raise ParameterError(f"{claim.id}: nothing is left to judge with {_told({**settings, **pinned})}")
     return found
+
+
+def _check_readings(facts, claim, model):
+    """A reading of the ledger that the claim's module cannot answer must not pass for another one."""
+    table = facts.table("readings")
+    rows = table.index[table["claim"] == claim.id]
+    if not len(rows):
+        raise DataError(f"readings.csv: {claim.id} has a model but no reading; accepted: {', '.join(model.readings)}")
+    for row in rows:
+        reading = table.loc[row, "reading"]
+        if reading not in model.readings:
+            where = facts.where("readings", row)
+            raise DataError(
+                f"{where}, column reading: {claim.id} knows no {reading!r}. {nearest(reading, model.readings)}"
+            )
 
 
 def _told(values):

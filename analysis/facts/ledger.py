@@ -89,6 +89,11 @@ def _check_value(facts, row, position, joint_of, table):
 
 def _readings(facts, row):
     table = facts.table("readings")
+    known = set(facts.table("claims")["id"])
+    for position, claim in enumerate(table["claim"]):
+        if claim not in known:
+            where = facts.where("readings", position)
+            raise DataError(f"{where}, column claim: no claim {claim!r}. {nearest(claim, sorted(known))}")
     return tuple(
         Reading(
             id=reading["reading"],

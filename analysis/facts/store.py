@@ -35,7 +35,7 @@ def open_facts(data=None):
     DataError
         If the folder does not exist or holds a CSV file of an unknown name.
     """
-    overlay = Path(data).resolve() if data else None
+    overlay = Path(data).expanduser().resolve() if data else None
     if overlay is not None:
         _check_overlay(overlay)
     stamp = tuple(_stamp(folder) for folder in (DATA, overlay) if folder)
@@ -124,14 +124,15 @@ class Facts:
 
     def _merged(self, name, spec):
         """Rows of the project's table, replaced and extended row by row by the reader's."""
-        merged = {}
+        merged, known = {}, None
         for folder in filter(None, (self.root, self.overlay)):
             path = folder / f"{name}.csv"
             if folder == self.overlay and not path.exists():
                 continue
             raw = read_raw(path)
-            _check_columns(raw, spec, partial=folder == self.overlay)
+            _check_columns(raw, spec, known if folder == self.overlay else None)
             _check_end(raw, folder == self.root)
+            known = known or dict.fromkeys((*spec.columns, *raw.columns))
             seen = set()
             for row, line in zip(raw.rows, raw.lines, strict=True):
                 key = tuple(row[column] for column in spec.key)
@@ -150,11 +151,15 @@ class Facts:
                 raise DataError(f"{path}, line {line}, column unit: unknown unit {unit!r}. {nearest(unit, units)}")
 
 
-def _check_columns(raw, spec, partial):
-    wanted = spec.key if partial else spec.columns
+def _check_columns(raw, spec, known):
+    """Ours have every column. A reader's may leave some out, but a column that nobody knows is a typing error."""
+    wanted = spec.columns if known is None else spec.key
     missing = [column for column in wanted if column not in raw.columns]
     if missing:
         raise DataError(f"{raw.path}, line 1: column {missing[0]!r} is missing; expected {', '.join(spec.columns)}")
+    unknown = [column for column in raw.columns if known is not None and column not in known]
+    if unknown:
+        raise DataError(f"{raw.path}, line 1: no column {unknown[0]!r} in this table. {nearest(unknown[0], known)}")
 
 
 def _check_end(raw, ours):

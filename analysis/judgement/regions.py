@@ -74,7 +74,9 @@ def densest_box(assumptions, options, samples, holding, least_density=LEAST_DENS
     axes = _axes(assumptions, options, samples)
     weights = [sample.weight for sample in samples]
     pairs = [_Pair(*axes_of_pair, weights, holding) for axes_of_pair in combinations(axes, 2)]
-    candidates = sorted(candidate for number, pair in enumerate(pairs) for candidate in pair.candidates(number, least_density))
+    candidates = sorted(
+        candidate for number, pair in enumerate(pairs) for candidate in pair.candidates(number, least_density)
+    )
     rows = [options.columns[name][samples[0].rows] for name in options.rows]
     codes = [np.unique(row, return_inverse=True)[1] for row in rows]
     for _, _, _, number, first, second in candidates:

@@ -12,7 +12,7 @@ class Ledger:
 
     def notebooks(self) -> dict[str, tuple[str, ...]]:
         """The claim ids that each notebook judges, by notebook stem."""
-        from analysis.claims import NOTEBOOKS
+        from analysis.subjects import NOTEBOOKS
 
         return NOTEBOOKS
 

@@ -81,8 +81,10 @@ def check_limits(line: Declared, value) -> None:
         return
     if accepted.low is not None and not accepted.low <= value <= accepted.high:
         raise ParameterError(f"parameter {line.name!r} must lie in {accepted}, got {value!r}")
-    if accepted.options and str(value) not in accepted.options:
-        raise ParameterError(f"parameter {line.name!r}: {value!r}. {nearest(value, accepted.options)}")
+    # Whether several words are accepted is for the claim to say; here each word must be a known one.
+    for word in map(str.strip, str(value).split(",")) if accepted.options else ():
+        if word not in accepted.options:
+            raise ParameterError(f"parameter {line.name!r}: {word!r}. {nearest(word, accepted.options)}")
 
 
 def check_all_limits(lines: dict[str, Declared], values: dict) -> None:

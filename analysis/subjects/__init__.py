@@ -1,6 +1,6 @@
 """One module a subject; each declares its claims as data and plain functions, `analysis.evaluate` does the rest."""
 
-from analysis.claims import bandwidth_gap
+from analysis.subjects import bandwidth_gap
 
 MODELS = {model.id: model for module in (bandwidth_gap,) for model in module.CLAIMS}
 

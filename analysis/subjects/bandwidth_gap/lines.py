@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from analysis.claims.bandwidth_gap.conventions import BUS, COMPUTE, NETWORK, READINGS, conventions, latest_month
 from analysis.errors import DataError
 from analysis.facts.hardware import MONTHS_A_YEAR, accelerators
 from analysis.models.growth import fit_trend, growth_from_doubling
+from analysis.subjects.bandwidth_gap.conventions import BUS, COMPUTE, NETWORK, READINGS, conventions, latest_month
 
 LEAST_CARDS = 4
 # A trend over less than half of the span that it is carried to is no trend.

@@ -57,6 +57,8 @@ class ClaimModel:
     assumptions : tuple of str
         Names of ``assumptions.csv``; sampled unless pinned.
     settings : tuple of Setting
+    readings : tuple of str
+        Readings that the module can answer.
     case : callable
         ``case(facts, settings, reading, assumptions)`` gives the `Case` of one reading.
     """
@@ -65,6 +67,7 @@ class ClaimModel:
     notebook: str
     assumptions: tuple[str, ...]
     settings: tuple[Setting, ...]
+    readings: tuple[str, ...]
     case: Callable
 
 

@@ -9,9 +9,15 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from analysis.claims.bandwidth_gap import lines as evidence_lines
-from analysis.claims.bandwidth_gap import loop as plain_loop
-from analysis.claims.bandwidth_gap.conventions import (
+from analysis.facts.assumptions import assumptions as declared_assumptions
+from analysis.facts.hardware import accelerators
+from analysis.judgement.case import Case, Options
+from analysis.judgement.uncertainty import option_weights, weighted_quantile
+from analysis.models import card_pairs
+from analysis.models.growth import growth_over
+from analysis.subjects.bandwidth_gap import lines as evidence_lines
+from analysis.subjects.bandwidth_gap import loop as plain_loop
+from analysis.subjects.bandwidth_gap.conventions import (
     BUS,
     COMPUTE,
     JOINT,
@@ -21,13 +27,7 @@ from analysis.claims.bandwidth_gap.conventions import (
     conventions,
     latest_month,
 )
-from analysis.claims.model import ClaimModel
-from analysis.facts.assumptions import assumptions as declared_assumptions
-from analysis.facts.hardware import accelerators
-from analysis.judgement.case import Case, Options
-from analysis.judgement.uncertainty import option_weights, weighted_quantile
-from analysis.models import card_pairs
-from analysis.models.growth import growth_over
+from analysis.subjects.model import ClaimModel
 
 # Whether a higher value raises the ratio of a card that grows.
 ENDS_THAT_RAISE = {
@@ -241,7 +241,11 @@ def _joint_case(facts, settings, reading, assumptions):
     return _one_pair_case(facts, settings, assumptions)
 
 
+def _model(claim_id, readings, case):
+    return ClaimModel(claim_id, "01_bandwidth_gap", ASSUMPTIONS, SETTINGS, readings, case)
+
+
 CLAIMS = (
-    *(ClaimModel(claim_id, "01_bandwidth_gap", ASSUMPTIONS, SETTINGS, _single_case(claim_id)) for claim_id in READINGS),
-    ClaimModel(JOINT, "01_bandwidth_gap", ASSUMPTIONS, SETTINGS, _joint_case),
+    *(_model(claim_id, readings, _single_case(claim_id)) for claim_id, readings in READINGS.items()),
+    _model(JOINT, ("one-pair", "one-vendor-trend"), _joint_case),
 )

@@ -1,8 +1,8 @@
 """What the three sentences leave open: settings, readings, and every convention for a figure of a card."""
 
-from analysis.claims.model import Setting
 from analysis.facts.hardware import FORMATS, MONTHS_A_YEAR
 from analysis.models import card_pairs
+from analysis.subjects.model import Setting
 
 COMPUTE, BUS, NETWORK, JOINT = (f"bandwidth-gap.{part}" for part in ("compute", "bus", "network", "joint"))
 LINK_COLUMNS = {

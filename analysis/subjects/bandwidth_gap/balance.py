@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from analysis.claims.bandwidth_gap.conventions import latest_month
 from analysis.errors import DataError
 from analysis.facts.hardware import MONTHS_A_YEAR, accelerators
 from analysis.models.card_pairs import best_figure
 from analysis.models.communication import all_reduce_bytes_per_flop, all_to_all_bytes_per_flop
 from analysis.models.growth import bytes_per_flop, fit_trend
+from analysis.subjects.bandwidth_gap.conventions import latest_month
 
 BILLION = 1e9
 BITS_A_BYTE = 8
