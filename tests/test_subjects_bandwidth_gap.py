@@ -109,7 +109,7 @@ def test_the_joint_claim_holds_no_more_often_than_its_rarest_part():
 
 def test_the_joint_claim_names_the_combination_that_comes_closest():
     told = analysis.evaluate("bandwidth-gap.joint").conditions
-    card, end = re.search(r"is ([\w ]+) > ([\w ]+),", told).groups()
+    card, end = re.search(r"together for ([\w ]+) > ([\w ]+),", told).groups()
     assert {card, end} <= set(analysis.load("accelerators")["name"])
 
 

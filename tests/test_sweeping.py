@@ -1,5 +1,7 @@
 """Sweeps: tidy rows, the same bytes whatever the number of processes, errors as rows."""
 
+import json
+
 import pytest
 
 import analysis
@@ -26,9 +28,13 @@ def test_a_row_is_what_evaluate_says():
     ]
 
 
-def test_a_joint_claim_has_a_column_for_each_part():
+def test_a_joint_claim_has_its_numbers_as_objects_keyed_by_part():
     row = analysis.sweep("bandwidth-gap.joint", {"years": [8.0]}, samples=256).iloc[0]
-    assert {f"estimate.bandwidth-gap.{part}" for part in ("compute", "bus", "network")} <= set(row.index)
+    assert list(row.index) == ["years", "estimate", "low", "high", "share", "verdict", "error"]
+    numbers = [json.loads(row[name]) for name in ("low", "estimate", "high")]
+    for part in ("compute", "bus", "network"):
+        low, estimate, high = (number[f"bandwidth-gap.{part}"] for number in numbers)
+        assert low <= estimate <= high
 
 
 def test_an_empty_grid_or_an_unknown_claim_is_refused():

@@ -1,5 +1,6 @@
 """A grid of parameter values through `evaluate`, one tidy row a point."""
 
+import json
 import math
 from itertools import product
 
@@ -28,8 +29,8 @@ def sweep(claim_id, grid, *, jobs=1, seed=0, samples=8192, data=None):
     Returns
     -------
     pandas.DataFrame
-        The parameters as columns, then estimate, low, high (5th and 95th percentile), share, verdict, error. A joint
-        claim has its estimates as ``estimate.<part>`` and so on. A point that cannot be judged has its error as text.
+        The parameters as columns, then estimate, low, high (5th and 95th percentile), share, verdict, error. The
+        numbers of a joint claim are JSON objects keyed by part. A point that cannot be judged has its error as text.
 
     Raises
     ------
@@ -44,14 +45,7 @@ def sweep(claim_id, grid, *, jobs=1, seed=0, samples=8192, data=None):
 
     # Threads would share the caches, processes share nothing: a point is the same wherever it is computed.
     rows = Parallel(n_jobs=jobs)(delayed(_row)(claim_id, point, seed, samples, data) for point in points)
-    frame = pd.DataFrame(rows)
-    outcomes = [name for name in frame.columns if name not in grid]
-    return frame[[*grid, *sorted(outcomes, key=_outcome_order)]]
-
-
-def _outcome_order(name):
-    kind, _, part = name.partition(".")
-    return OUTCOMES.index(kind), part
+    return pd.DataFrame(rows, columns=[*grid, *OUTCOMES])
 
 
 def _row(claim_id, point, seed, samples, data):
@@ -66,10 +60,8 @@ def _row(claim_id, point, seed, samples, data):
 
 def _outcomes(record):
     if not isinstance(record.estimate, dict):
-        low, high = record.interval or (math.nan, math.nan)
-        return plain({"estimate": record.estimate, "low": low, "high": high})
-    found = {}
-    for part, estimate in record.estimate.items():
-        low, high = record.interval[part]
-        found |= plain({f"estimate.{part}": estimate, f"low.{part}": low, f"high.{part}": high})
-    return found
+        return plain({"estimate": record.estimate, "low": record.interval[0], "high": record.interval[1]})
+    ends = {
+        name: {part: span[end] for part, span in record.interval.items()} for end, name in enumerate(("low", "high"))
+    }
+    return {name: json.dumps(plain(values)) for name, values in {"estimate": record.estimate, **ends}.items()}

@@ -42,8 +42,8 @@ def _nearest_miss(claim, question, answer):
         f"{part} {sentences.number(value)}" for part, value in zip(claim.joint_of, prediction, strict=True)
     )
     chosen = ", ".join(str(case.options.columns[name][best]) for name in case.options.choices)
-    lead = "the nearest miss" if not verdict.held(margin[best]) else "the combination with most to spare"
-    return f"{lead} is {chosen} with {told}" if chosen else f"{lead} has {told}"
+    lead = "its parts come closest together" if not verdict.held(margin[best]) else "all of its parts hold together"
+    return f"{lead} for {chosen}, with {told}" if chosen else f"{lead} with {told}"
 
 
 def _lines_note(record):

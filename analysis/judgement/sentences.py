@@ -2,6 +2,18 @@
 
 from analysis.judgement.verdict import CONDITIONAL, REPRODUCED
 
+# From this share on, the predictions on one side of the claimed number say which way the claim fails.
+MOST = 0.5
+# How the predictions above and below are told: alone, behind the other side, and what it says where most lie there.
+SIMPLE_SIDES = (
+    ("lie above the claimed number", "above it", "the claim understates"),
+    ("lie below the claimed number", "below it", "the claim overstates"),
+)
+JOINT_SIDES = (
+    ("only exceed the claimed numbers", "only exceed them", "the claim understates"),
+    ("only fall short of the claimed numbers", "only fall short of them", "the claim overstates"),
+)
+
 
 def number(value):
     """Return a number as a reader wants it: three significant digits, no exponent where it can be avoided.
@@ -34,7 +46,7 @@ def box(bounds, units):
     Examples
     --------
     >>> box({"vendor": "NVIDIA", "span_years": [7.2, 7.6]}, {"span_years": "years"})
-    'vendor is NVIDIA and span lies between 7.2 and 7.6 years'
+    'vendor is “NVIDIA” and span lies between 7.2 and 7.6 years'
     """
     parts = []
     for name, bound in bounds.items():
@@ -42,7 +54,7 @@ def box(bounds, units):
             unit = units.get(name, "")
             parts.append(f"{words(name)} lies between {number(bound[0])} and {number(bound[1])} {unit}".rstrip())
         else:
-            parts.append(f"{words(name)} is {bound}")
+            parts.append(f"{words(name)} is “{bound}”")
     return " and ".join(parts)
 
 
@@ -72,34 +84,31 @@ def conditions(found, reading, shares, region, units, *, resolved, differing, ne
     -------
     str
     """
-    parts = [_holding(found, shares, region, units)]
-    if reading:
-        parts[0] = f"Read as “{reading}”: {parts[0]}"
+    lead = f"Read as “{reading}”, the claim" if reading else "The claim"
+    parts = [f"{lead} {_holding(found, shares, region, units)}", _misses(shares, joint=bool(nearest_miss))]
     if not resolved:
         parts.append("the model's own error is too large to resolve the claim")
-    if nearest_miss:
-        parts.append(nearest_miss)
-    if differing:
-        parts.append(f"depends on the reading ({', '.join(differing)})")
-    if lines_note:
-        parts.append(lines_note)
-    sentence = "; ".join(parts) + "."
-    return sentence[0].upper() + sentence[1:]
+    parts += [nearest_miss, f"it depends on the reading ({', '.join(differing)})" if differing else "", lines_note]
+    return "; ".join(filter(None, parts)) + "."
 
 
 def _holding(found, shares, region, units):
-    misses = _misses(shares)
+    whole = f"{percent(shares.holds)} of the declared set"
     if found == REPRODUCED:
-        return f"holds in {percent(shares.holds)} of the declared set{misses}"
+        return f"holds in {whole}"
     if region is not None:
-        inside = f"holds where {box(region.bounds, units)} ({percent(region.density)} there)"
-        return f"{inside}, elsewhere mostly not: in {percent(shares.holds)} of the whole set{misses}"
-    lead = "holds only within the model's error" if found == CONDITIONAL else "holds in no sizeable region"
-    return f"{lead}: in {percent(shares.holds)} of the declared set{misses}"
+        return f"holds where {box(region.bounds, units)} ({percent(region.density)} there), and in {whole}"
+    if found == CONDITIONAL:
+        return f"holds in {whole}, but only within the model's error"
+    return f"holds in {whole} and in no sizeable region of it"
 
 
-def _misses(shares):
-    """Where the predictions that miss lie."""
-    sides = [(shares.below, "below"), (shares.above, "above")]
-    told = [f"{percent(share)} of the predictions lie {side} the claimed number" for share, side in sides if share]
-    return f" ({', '.join(told)})" if told else ""
+def _misses(shares, joint):
+    """Where the predictions that miss lie, and what most of them say of the claim."""
+    above, below = JOINT_SIDES if joint else SIMPLE_SIDES
+    sides = sorted([(shares.above, *above), (shares.below, *below)], reverse=True)
+    (most, where, _, consequence), (rest, _, elsewhere, _) = sides
+    if not most:
+        return ""
+    other = f" and {percent(rest)} {elsewhere}" if rest else ""
+    return f"{percent(most)} of the predictions {where}{other}" + (f", so {consequence}" if most >= MOST else "")

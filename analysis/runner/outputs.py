@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.errors import DataError
 from analysis.runner import compare
-from analysis.runner.files import write_whole
+from analysis.runner.files import hash_of_file, write_whole
 from analysis.runner.merge import records_of
 from analysis.runner.notebooks import NOT_OURS, declared, read, tags
 from analysis.runner.parameters import check, refuse_unknown
@@ -100,8 +100,15 @@ def update_goldens(project: Project, options: Options) -> list[compare.Change]:
     changes = []
     for name, records in found.items():
         changes += write_golden(golden_folder(project) / f"{name}.json", [records[key] for key in sorted(records)])
+    write_whole(golden_folder(project) / "data.json", json.dumps(data_digest(project.data), indent=1) + "\n")
     draw(project, [record for name, own in found.items() if name.endswith("/default") for record in own.values()])
     return changes
+
+
+def data_digest(folder: Path) -> dict[str, str]:
+    """The hash of every file below a folder of tables, by its name."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hash_of_file(path) for path in paths}
 
 
 def write_golden(path: Path, records: list[dict]) -> list[compare.Change]:
