@@ -6,6 +6,7 @@ from html import escape
 from analysis.judgement.sentences import box, number, percent, words
 
 WIDTH = 100
+INDENT = 14
 SHOWN = 6
 MARKS = {"reproduced": "✔", "conditional": "◐", "not reproduced": "✘", "not computable": "–", "open": "…"}
 COMPARED = {
@@ -32,9 +33,9 @@ def text(record):
     str
     """
     lines = [f"{record['id']} – {record['title']}", f"“{record['quote']}”", ""]
-    for label, value in rows(record):
-        wrapped = textwrap.wrap(value, WIDTH - 14) or [""]
-        lines += [f"{label:<13} {wrapped[0]}", *(f"{'':<13} {line}" for line in wrapped[1:])]
+    for label, items in rows(record):
+        wrapped = [line for item in items for line in textwrap.wrap(item, WIDTH - INDENT, subsequent_indent="  ")]
+        lines += [f"{'' if number else label:<{INDENT}}{line}" for number, line in enumerate(wrapped)]
     return "\n".join(lines)
 
 
@@ -54,14 +55,14 @@ def html(record):
     head = f'<b>{escape(record["id"])}</b> – {escape(record["title"])}<br><q lang="zh">{escape(record["quote"])}</q>'
     body = "".join(
         f'<tr><th style="text-align:left;vertical-align:top;white-space:nowrap">{escape(label)}</th>'
-        f'<td style="text-align:left">{escape(value)}</td></tr>'
-        for label, value in rows(record)
+        f'<td style="text-align:left">{"<br>".join(map(escape, items))}</td></tr>'
+        for label, items in rows(record)
     )
     return f'<table><caption style="text-align:left">{head}</caption><tbody>{body}</tbody></table>'
 
 
 def rows(record):
-    """Return the rows of a card: label and text, only those that have something to say.
+    """Return the rows of a card: a label and its lines, only those that have something to say.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def rows(record):
 
     Returns
     -------
-    list of (str, str)
+    list of (str, list of str)
     """
     found = [
         ("verdict", f"{MARKS[record['verdict']]} {record['verdict']}{' (fragile)' if record['fragile'] else ''}"),
@@ -90,7 +91,7 @@ def rows(record):
         ("given", _given(record)),
         ("evidence", ", ".join(record["evidence"].get("keys", []))),
     ]
-    return [(label, value) for label, value in found if value]
+    return [(label, [value] if isinstance(value, str) else value) for label, value in found if value]
 
 
 def _unit(record):
@@ -126,17 +127,17 @@ def _shares(record):
 
 
 def _readings(record):
-    if not record["readings"] or len(record["readings"]) < 2:
-        return ""
-    verdicts = {answer["verdict"] for answer in record["readings"].values()}
-    lead = "depends on the reading: " if len(verdicts) > 1 else ""
-    return lead + "; ".join(
-        f"{name}: {answer['verdict']}, {_spread(record, answer['estimate'], answer['interval'], unit=False)}"
-        f" ({percent(answer['share'])} hold)"
-        if answer["verdict"]
-        else f"{name}: no data under these parameters"
-        for name, answer in record["readings"].items()
-    )
+    readings = record["readings"] or {}
+    verdicts = {answer["verdict"] for answer in readings.values()}
+    lead = ["the verdict depends on the reading:"] if len(verdicts) > 1 else []
+    return lead + [_reading(record, *item) for item in readings.items()] if len(readings) > 1 else []
+
+
+def _reading(record, name, answer):
+    if not answer["verdict"]:
+        return f"{name}: no data under these parameters"
+    spread = _spread(record, answer["estimate"], answer["interval"], unit=False)
+    return f"{name}: {answer['verdict']}, {spread} ({percent(answer['share'])} hold)"
 
 
 def _region(record):
@@ -186,21 +187,19 @@ def _robustness(record):
 
 
 def _methods(record):
-    if not record["methods"]:
-        return ""
-    told = "; ".join(
-        f"{name}: {_spread(record, m['estimate'], None, unit=False)}" for name, m in record["methods"].items()
-    )
-    return f"{told} – {'they agree' if record['methods_agree'] else 'THEY DISAGREE'}"
+    methods = record["methods"] or {}
+    told = [f"{name}: {_spread(record, method['estimate'], None, unit=False)}" for name, method in methods.items()]
+    shared = ", ".join(dict.fromkeys(word for method in methods.values() for word in method["shares"]))
+    verdict = "they agree" if record["methods_agree"] else "THEY DISAGREE"
+    told.append(f"{verdict}, every assumption at its mode" + (f"; both read {shared}" if shared else ""))
+    return told if methods else []
 
 
 def _lines(record):
-    if not record["lines"]:
-        return ""
-    return "; ".join(
-        f"{name}: {_spread(record, line['estimate'], line['interval'], unit=False)}"
-        for name, line in record["lines"].items()
-    )
+    return [
+        f"{name}: {_spread(record, line['estimate'], line['interval'], unit=False)} – {line['note']}"
+        for name, line in (record["lines"] or {}).items()
+    ]
 
 
 def _given(record):

@@ -43,12 +43,12 @@ class Ledger:
     def in_order(self, record: dict) -> dict:
         """A record with its fields, readings, parts and drivers in their own order; notebook files sort all keys."""
         from analysis.facts import open_facts
-        from analysis.facts.ledger import ledger_claim
         from analysis.judgement.record import Record
 
-        claim = ledger_claim(open_facts(record["data_overlay"]), record["id"])
-        names = (*Record.__dataclass_fields__, *claim.joint_of, *(reading.id for reading in claim.readings))
-        ordered = in_order(record, {name: place for place, name in enumerate(names)})
+        # The project's own order; what only a reader's tables hold follows it.
+        facts = open_facts()
+        names = (*Record.__dataclass_fields__, *facts.table("claims")["id"], *facts.table("readings")["reading"])
+        ordered = in_order(record, {name: place for place, name in enumerate(dict.fromkeys(names))})
         if ordered["drivers"]:
             ordered["drivers"] = dict(sorted(ordered["drivers"].items(), key=lambda item: -item[1]))
         return ordered

@@ -28,8 +28,9 @@ def stored_records(source="golden"):
     """
     if source != "golden":
         return _read(Path(source) / "scorecard.json")
-    found = {record["id"]: record for path in sorted(GOLDEN.glob("*/default.json")) for record in _read(path)}
     ledger = Ledger()
+    golden = [record for path in sorted(GOLDEN.glob("*/default.json")) for record in _read(path)]
+    found = {record["id"]: ledger.in_order(record) for record in golden}
     return [found.get(claim_id) or ledger.unrun(claim_id, None) for claim_id in ledger.ids()]
 
 
