@@ -4,11 +4,12 @@ import re
 
 import pandas as pd
 import pytest
+from conftest import edited
 
 import analysis
 from analysis.errors import DataError
 from analysis.evidence import quantities
-from analysis.evidence.predict import ADDED, predict_file
+from analysis.evidence.predict import ADDED, RESULTS, predict_file
 from analysis.evidence.quantities import QUANTITIES, Quantity
 
 HEADER = "id,quantity,value,unit,input_tokens,prefix_hit_fraction,published_x,note\n"
@@ -88,3 +89,68 @@ def test_a_negative_or_large_measurement_is_fine(tmp_path):
 
 def test_every_quantity_of_the_contract_is_known():
     assert len(QUANTITIES) == 15 and all(quantity.unit for quantity in QUANTITIES.values())
+
+
+def test_a_cell_that_a_frame_cannot_write_plainly_comes_back_as_it_was(modelled):
+    hostile = 'one, "two"\nthree'
+    found = analysis.predict(pd.DataFrame({"quantity": ["ttft"], "input_tokens": [2000], "note": [hostile]}))
+    assert found[["note", "predicted", "error_percent", "prediction_note"]].values.tolist() == [
+        [hostile, "200", "", ""]
+    ]
+
+
+def test_an_error_is_told_in_per_cent_of_what_was_measured(tmp_path, modelled):
+    # 150 predicted against 200, 120 and 150; against nought and against nothing there is no percentage.
+    rows = "".join(
+        f"{name},ttft,{value},ms,1500,,,\n" for name, value in zip("abcde", ("200", "120", "150", "0", ""), strict=True)
+    )
+    assert predict_file(written(tmp_path, HEADER + rows))["error_percent"].tolist() == ["-25", "25", "0", "", ""]
+
+
+def test_the_model_sees_conditions_and_nothing_that_was_measured(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setitem(
+        quantities.QUANTITIES, "ttft", Quantity("ms", lambda row, facts: (seen.append(row), (1.0, ""))[1])
+    )
+    columns = ("quantity", "input_tokens", "measured_x", "published_y", "value_from_z", *RESULTS)
+    cells = {"quantity": "ttft", "input_tokens": " 7 ", "value": "1"}
+    text = ",".join(columns) + "\n" + ",".join(cells.get(name, "seen") for name in columns) + "\n"
+    predict_file(written(tmp_path, text))
+    assert seen == [{"quantity": "ttft", "input_tokens": "7"}]
+    # The answer, whatever its column is called, is told as a result.
+    assert {"value", "id", "note", "role"} <= RESULTS
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "a,ttft,1,ms,0,0,,",
+        "a,ttft,1,ms,1,1,,",
+        ",ttft,1,ms,1,,,\n,ttft,1,ms,1,,,",
+        "a,ttft,1,,1,,,",
+        "a,ttft,1, ms ,1,,,",
+    ],
+)
+def test_the_ends_of_what_is_accepted_are_accepted_and_blanks_are_no_names(tmp_path, cells):
+    assert len(predict_file(written(tmp_path, HEADER + cells + "\n"))) == 1 + cells.count("\n")
+
+
+def test_a_fraction_below_nought_and_a_word_for_a_number_are_refused(tmp_path):
+    for cells, told in (
+        ("a,ttft,1,ms,1,-0.01,,", "fraction between 0 and 1"),
+        ("a,ttft,1,ms,many,,,", "expected a number"),
+    ):
+        with pytest.raises(DataError, match=told):
+            predict_file(written(tmp_path, HEADER + cells + "\n"))
+
+
+def test_a_model_reads_the_readers_own_tables(tmp_path, monkeypatch):
+    folder = edited(tmp_path, "accelerators", {"H100 SXM": {"tdp_w": "123"}})
+
+    def power(row, facts):
+        return facts.table("accelerators").set_index("name").loc["H100 SXM", "tdp_w"], ""
+
+    monkeypatch.setitem(quantities.QUANTITIES, "ttft", Quantity("ms", power))
+    frame = pd.DataFrame({"quantity": ["ttft"]})
+    assert analysis.predict(frame, folder)["predicted"].tolist() == ["123"]
+    assert analysis.predict(frame)["predicted"].tolist() == ["700"]

@@ -3,12 +3,13 @@
 from itertools import combinations
 
 import numpy as np
+import pytest
 from conftest import assumption, closed_form, target
 
 from analysis.judgement.case import Options
 from analysis.judgement.judge import judge, predictions
 from analysis.judgement.regions import densest_box
-from analysis.judgement.uncertainty import FRESH, draw, option_weights
+from analysis.judgement.uncertainty import FRESH, SEARCH, draw, option_weights
 from analysis.judgement.verdict import held, margins
 
 AB = [assumption("a"), assumption("b"), assumption("c")]
@@ -93,3 +94,81 @@ def brute_force(samples, holding):
                         best, (round(holding[0][inside[0]].mean(), 12), round(mass, 12), holding[1][inside[1]].mean())
                     )
     return round(best[2], 12), best[1]
+
+
+def test_a_box_on_a_logarithmic_range_has_the_edges_of_tenths_of_its_logarithm():
+    declared = [assumption("a", 1.0, 1024.0, mode=32.0, distribution="log-uniform")]
+    found = region_of(lambda a: (a > 2.0**7) * 1.0, assumptions=declared)
+    assert found.bounds == {"a": pytest.approx([128.0, 1024.0])}
+    assert found.mass == pytest.approx(0.3, abs=0.01) and found.density == 1.0
+
+
+def test_a_box_needs_a_tenth_of_the_set_and_half_of_its_points():
+    # A box of a tenth qualifies, one of a twentieth does not; nor does a claim that holds in less than half of any.
+    options = Options(
+        {"word": np.array(["good", "bad", "bad"])}, ("word",), ("word",), sources=((frozenset("s"),),) * 3
+    )
+    tenth, twentieth = np.array([0.1, 0.45, 0.45]), np.array([0.05, 0.475, 0.475])
+    case = closed_form(lambda word: (word == "good") * 1.0, [], options)
+    found = judge(case, target(1.0), tenth, 16, seed=0).region
+    assert found.bounds == {"word": "good"} and (found.mass, found.density, found.coverage) == (0.1, 1.0, 1.0)
+    assert judge(case, target(1.0), twentieth, 16, seed=0).region is None
+
+
+@pytest.mark.parametrize(("good", "found"), [(1, False), (2, True), (3, True)])
+def test_a_box_in_which_exactly_half_holds_is_dense_enough(good, found):
+    # Four options of the word, of which some hold; six of the other word, which never do.
+    value = np.array([1.0] * good + [0.0] * (4 - good) + [0.0] * 6)
+    columns = {"value": value, "word": np.array(["in"] * 4 + ["out"] * 6)}
+    options = Options(columns, ("word",), ("word",), sources=((frozenset("s"),),) * 10)
+    case = closed_form(lambda value, word: value, [], options)
+    region = judge(case, target(1.0), option_weights(options), 16, seed=0).region
+    assert (region is not None) is found
+    assert not found or (region.bounds, region.density, region.coverage) == ({"word": "in"}, good / 4, 1.0)
+
+
+def test_of_boxes_that_are_as_dense_the_larger_wins_and_then_the_one_with_fewer_parameters():
+    # The claim holds for a > 0.5; any interval of it, and any word beside it, is as dense but smaller.
+    options = Options({"word": np.array(["x", "y"])}, ("word",), ("word",), sources=((frozenset("s"),),) * 2)
+    found = region_of(lambda a, word: (a > 0.7) * 1.0, assumptions=[assumption("a")], options=options)
+    assert found.bounds == {"a": [0.7, 1.0]}
+    # Two words that always go together: one alone says as much as both.
+    same = Options(
+        {"first": np.array(list("pqq")), "second": np.array(list("PQQ"))},
+        ("first", "second"),
+        ("first", "second"),
+        sources=((frozenset("s"),),) * 3,
+    )
+    case = closed_form(lambda first, second: (first == "p") * 1.0, [], same)
+    assert judge(case, target(1.0), option_weights(same), 16, seed=0).region.bounds == {"first": "p"}
+
+
+def test_two_rows_are_needed_of_each_table_behind_the_options():
+    columns = {
+        "word": np.array(["in", "in", "out", "out", "out"]),
+        "start": np.array(["s1", "s2", "s1", "s2", "s3"]),
+        "end": np.array(["e1", "e1", "e2", "e2", "e2"]),
+    }
+    for rows, found in ((("start",), True), (("end",), False), (("start", "end"), False)):
+        options = Options(columns, ("word",), ("word",), rows=rows, sources=((frozenset("s"),),) * 5)
+        case = closed_form(lambda word, start, end: (word == "in") * 1.0, [], options)
+        region = judge(case, target(1.0), option_weights(options), 16, seed=0).region
+        assert (region is not None) is found
+
+
+def test_the_share_and_the_coverage_of_a_box_are_those_of_the_fresh_sample():
+    declared = [assumption("a"), assumption("b")]
+    samples = [draw(declared, Options(), np.ones(1), 4096, 3, stream) for stream in (SEARCH, FRESH)]
+    holding = [(sample.values["a"] > 0.6) & (sample.values["b"] < 0.9) for sample in samples]
+    found = densest_box(declared, Options(), samples, holding)
+    inside = [inside_of(found.bounds, sample) for sample in samples]
+    assert found.mass == pytest.approx(inside[0].mean())
+    assert found.density == pytest.approx(holding[1][inside[1]].mean())
+    assert found.coverage == pytest.approx((holding[1] & inside[1]).sum() / holding[1].sum())
+
+
+def inside_of(bounds, sample):
+    inside = np.ones(len(sample.rows), dtype=bool)
+    for name, (low, high) in bounds.items():
+        inside &= (sample.values[name] >= low) & (sample.values[name] < high)
+    return inside

@@ -9,6 +9,9 @@ from scipy import stats
 
 from analysis.judgement.case import Options
 from analysis.judgement.uncertainty import (
+    FRESH,
+    SEARCH,
+    at_unit,
     draw,
     flattened,
     option_weights,
@@ -105,3 +108,43 @@ def test_ranges_are_stretched_about_the_mode_and_clipped_to_what_is_possible():
 def test_position_runs_from_nought_to_one_over_the_declared_range():
     logarithmic = assumption("a", 1.0, 100.0, mode=10.0, distribution="log-triangular")
     assert position(logarithmic, np.array([1.0, 10.0, 100.0])) == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_options_of_one_source_and_options_of_several_together_weigh_per_option():
+    one, two = (frozenset("a"),), (frozenset("b"), frozenset("c"))
+    options = Options({"k": np.arange(3)}, sources=(one, one, two))
+    assert option_weights(options) == pytest.approx([1 / 3] * 3)
+    # On request per set of sources: the first two share one, the third has its own.
+    assert option_weights(options, "source") == pytest.approx([1 / 4, 1 / 4, 1 / 2])
+    # Without a vendor there is nothing to weigh by.
+    assert option_weights(options, "vendor") == pytest.approx([1 / 3] * 3)
+
+
+def test_any_number_of_samples_may_be_drawn_each_of_equal_weight():
+    declared = (assumption("a"),)
+    options = Options({"k": np.arange(2)}, sources=((frozenset("s"),),) * 2)
+    for samples in (16, 100, 128):
+        sample = draw(declared, options, np.array([0.5, 0.5]), samples, seed=0)
+        assert len(sample.values["a"]) == len(sample.rows) == len(sample.weight) == samples and not sample.counted
+        assert sample.weight == pytest.approx(np.full(samples, 1 / samples))
+
+
+def test_a_search_sample_and_a_fresh_one_differ_and_a_single_option_needs_no_axis():
+    declared, one = (assumption("a"),), Options()
+    search, fresh = (draw(declared, one, np.ones(1), 64, 0, stream) for stream in (SEARCH, FRESH))
+    assert not np.array_equal(search.values["a"], fresh.values["a"])
+    assert not search.rows.any() and search.rows.shape == (64,)
+
+
+def test_a_point_of_the_unit_cube_takes_the_option_whose_weight_covers_it():
+    unit = np.array([[0.5, 0.0], [0.5, 0.249], [0.5, 0.25], [0.5, 0.999], [0.5, 1.0]])
+    values, rows = at_unit((assumption("a", 2.0, 4.0),), unit, np.array([0.25, 0.75]))
+    assert values["a"] == pytest.approx(np.full(5, 3.0)) and rows.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_stretching_ends_where_the_possible_does_and_leaves_the_mode():
+    one = assumption("a", 0.2, 0.8, mode=0.4, possible_low=0.1, possible_high=0.9)
+    doubled = stretched(one, 2.0)
+    assert (doubled.low, doubled.mode, doubled.high) == (0.1, 0.4, 0.9)
+    assert stretched(one, 1.0) == one
+    assert flattened(assumption("a", 0.2, 0.8, mode=0.4, distribution="triangular")).distribution == "uniform"

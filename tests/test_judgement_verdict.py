@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.judgement.case import ModelError, Target
-from analysis.judgement.verdict import shares, verdict
+from analysis.judgement.verdict import held, margins, shares, verdict
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -83,3 +83,32 @@ def test_a_model_error_moves_a_ratio_and_the_ratio_behind_a_gain():
     assert ModelError(-0.1, 0.25).moved(10.0, 0.25) == pytest.approx(8.0)
     # A gain of 20 % is a ratio of 1.2; a model that is 20 % too high leaves a ratio of one: no gain.
     assert ModelError(-0.1, 0.2, gain=True).moved(20.0, 0.2) == pytest.approx(0.0)
+
+
+def test_a_margin_is_relative_to_the_claimed_number_and_absolute_at_nought():
+    # At least -8, found -6: a quarter of 8 to spare. At most nought, found 3: three too many.
+    assert margins(np.array([[-6.0]]), target(-8, "at_least")).tolist() == [[0.25]]
+    assert margins(np.array([[3.0]]), target(0, "at_most")).tolist() == [[-3.0]]
+    # eq 8 within a quarter: 9 is an eighth off, an eighth is left; on the edge nothing is left, and it holds.
+    assert margins(np.array([[9.0, 10.0]]), target(8, "eq")).tolist() == [[0.125, 0.0]]
+    assert held(np.array([0.0, -1e-13, -1e-9])).tolist() == [True, True, False]
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=8), NUMBERS)
+def test_a_claim_and_its_mirror_image_share_their_fate(predictions, value):
+    """Turn every sign: what was at least is at most, what lay below lies above."""
+    holds, below, above = fractions(predictions, target(value, "at_least"))
+    mirrored = fractions([-one for one in predictions], target(-value, "at_most"))
+    assert mirrored == (holds, above, below)
+
+
+def test_shares_count_weights_and_not_points():
+    found = shares(np.array([[1.0, 2.0, 3.0]]), np.array([2.0, 1.0, 1.0]), target(2, "eq", 0.0))
+    assert (found.holds, found.below, found.above) == (0.25, 0.5, 0.25)
+
+
+def test_up_to_needs_a_twentieth_and_everything_else_a_half():
+    assert target(1, "up_to").share_needed == 1 / 20
+    assert {target(1, word).share_needed for word in ("eq", "at_least", "at_most", "count", "fact", "qualitative")} == {
+        1 / 2
+    }

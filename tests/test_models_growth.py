@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from analysis.models.communication import all_reduce_bytes_per_flop, all_to_all_bytes_per_flop
@@ -63,16 +63,41 @@ def test_bytes_per_flop_of_a_100_gigabyte_link_beside_a_petaflop_by_hand():
 
 
 def test_demand_of_an_all_to_all_by_hand():
-    # One token, one layer, two experts, four values of one byte, there and back in training: 2 * 2 * 4 bytes
-    # for six operations on each of eight parameters.
-    shape = {"moe_layers": 1, "hidden_size": 4, "experts_per_token": 2, "active_parameters": 8, "bytes_per_value": 1}
-    assert all_to_all_bytes_per_flop(**shape) == pytest.approx(2 * 2 * 4 / (6 * 8))
+    # One token, three layers, two experts, four values of half a byte, there and back in training: for six operations
+    # on each of eight parameters.
+    shape = {"moe_layers": 3, "hidden_size": 4, "experts_per_token": 2, "active_parameters": 8, "bytes_per_value": 0.5}
+    assert all_to_all_bytes_per_flop(**shape) == pytest.approx(2 * 3 * 2 * 4 * 0.5 / (6 * 8))
 
 
 def test_one_card_has_nothing_to_reduce_and_many_ask_for_more():
     shape = {"layers": 10, "hidden_size": 64, "parameters": 1e6, "bytes_per_value": 2}
     assert all_reduce_bytes_per_flop(**shape, tensor_parallel=1) == 0
     asked = [all_reduce_bytes_per_flop(**shape, tensor_parallel=cards) for cards in (2, 4, 8)]
-    assert asked == sorted(asked)
-    # Two cards: each sends half of the data twice, and computes half of the layer.
-    assert asked[0] == pytest.approx(10 * 4 * 1 * 64 * 2 / (6 * 1e6 / 2))
+    # Of n cards each sends an nth of the data n - 1 times to reduce it and n - 1 times to gather it, in four
+    # all-reduces a layer, and computes an nth of the layer.
+    values = 10 * 4 * 64
+    expected = [2 * (cards - 1) * values / cards * 2 / (6 * 1e6 / cards) for cards in (2, 4, 8)]
+    assert asked == pytest.approx(expected) and asked == sorted(asked)
+
+
+@given(st.lists(st.tuples(st.integers(2000, 2030), st.floats(0.1, 1e4)), min_size=2, max_size=12))
+def test_a_regression_is_that_of_numpy(points):
+    year, value = (np.array(column, dtype=float) for column in zip(*points, strict=True))
+    assume(len(set(year)) > 1)
+    trend = fit_trend(year, value, replicates=3)
+    slope, intercept = np.polyfit(year - 2000, np.log(value), 1)
+    assert trend.yearly_log == pytest.approx(slope, abs=1e-6) and trend.points == len(points)
+    assert np.log(trend.at(2000)) == pytest.approx(intercept, abs=1e-4)
+
+
+def test_a_bootstrap_repeats_with_its_seed_and_leaves_samples_without_a_slope_out():
+    # Three points in two years: of 27 samples one repeats the lonely year three times, eight the other one.
+    year, value = [2016, 2016, 2020], [1.0, 2.0, 8.0]
+    first, again, other = (fit_trend(year, value, replicates=2000, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(first.replicates, again.replicates)
+    assert not np.array_equal(first.replicates, other.replicates[: len(first.replicates)])
+    assert np.isfinite(first.replicates).all()
+    assert len(first.replicates) / 2000 == pytest.approx(18 / 27, abs=0.04)
+    # Drawn as the last point and any of the first two, the slope lies between those through one of them alone.
+    assert first.replicates.min() == pytest.approx(np.log(8 / 2) / 4)
+    assert first.replicates.max() == pytest.approx(np.log(8 / 1) / 4)
