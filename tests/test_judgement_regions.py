@@ -172,3 +172,14 @@ def inside_of(bounds, sample):
     for name, (low, high) in bounds.items():
         inside &= (sample.values[name] >= low) & (sample.values[name] < high)
     return inside
+
+
+def test_a_box_that_the_fresh_sample_does_not_confirm_is_none():
+    declared = [assumption("a")]
+    samples = [draw(declared, Options(), np.ones(1), 4096, 3, stream) for stream in (SEARCH, FRESH)]
+    inside = [sample.values["a"] > 0.5 for sample in samples]
+    # Of the fresh points two in five hold, wherever one looks; of those of the search all do. And the reverse.
+    some = np.arange(4096) % 5 < 2
+    assert densest_box(declared, Options(), samples, [inside[0], inside[1] & some]) is None
+    found = densest_box(declared, Options(), samples, [inside[0] & some, inside[1]])
+    assert found.density == 1.0 and found.bounds["a"][0] >= 0.5

@@ -67,7 +67,20 @@ def test_every_pair_is_of_one_vendor_seven_to_nine_years_apart_and_in_time():
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-@pytest.mark.parametrize("pins", [{}, {"years": 7.0}, {"formats": "fp16,bf16"}, {"scaled": False}], ids=str)
+@pytest.mark.parametrize(
+    "pins",
+    [
+        {},
+        {"years": 7.0},
+        {"formats": "fp16,bf16"},
+        {"scaled": False},
+        {"vendor": "NVIDIA", "latest": "2024-06", "window_years": 0.5},
+        # Away from the modes of the assumptions, where nothing is nought.
+        {"start_date_error_years": 0.4, "end_date_error_years": -0.3},
+        {"start_disputed_position": 0.2, "end_disputed_position": 0.9},
+    ],
+    ids=str,
+)
 def test_the_enumeration_agrees_with_the_plain_loop(claim, pins):
     methods = analysis.evaluate(claim, samples=64, **pins).to_dict()["methods"]
     vectorised, looped = (pd.Series(method["estimate"], dtype=float) for method in methods.values())
