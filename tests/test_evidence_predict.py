@@ -154,3 +154,22 @@ def test_a_model_reads_the_readers_own_tables(tmp_path, monkeypatch):
     frame = pd.DataFrame({"quantity": ["ttft"]})
     assert analysis.predict(frame, folder)["predicted"].tolist() == ["123"]
     assert analysis.predict(frame)["predicted"].tolist() == ["700"]
+
+
+UNITS_BY_ENDING = {
+    "_latency": ("us",),
+    "_bandwidth": ("GB/s",),
+    "_throughput": ("tokens/s/accelerator", "output tokens/s/accelerator"),
+    "_gain": ("%", "x"),
+    "_reduction": ("%",),
+    "_time": ("s",),
+    "ttft": ("ms",),
+    "ettr": ("%",),
+}
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_the_name_of_a_quantity_says_what_is_measured_and_its_unit_is_one_of_the_table(name):
+    (ending,) = (ending for ending in UNITS_BY_ENDING if name.endswith(ending))
+    assert QUANTITIES[name].unit in UNITS_BY_ENDING[ending]
+    assert QUANTITIES[name].unit in set(analysis.load("units")["unit"])

@@ -82,6 +82,18 @@ def test_demands_and_trends_are_drawn_and_labelled():
     assert axes.get_yscale() == "log" and "bytes" in axes.get_ylabel()
 
 
+def test_points_of_the_balance_are_filled_where_they_are_confirmed():
+    _, axes = balance()
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    # Of each link two confirmed points and one that is not.
+    assert sorted((len(dot.get_xdata()), dot.get_markerfacecolor() != "none") for dot in dots) == [
+        (1, False),
+        (1, False),
+        (2, True),
+        (2, True),
+    ]
+
+
 @pytest.mark.mpl_image_compare(**PICTURE)
 def test_picture_of_bytes_per_flop():
     return balance()[0]

@@ -267,3 +267,11 @@ def test_every_variation_is_named_and_changes_what_it_says():
     assert found["without a"][1].columns["value"].tolist() == [1, 2]
     assert found["without b"][1].columns["value"].tolist() == [0, 1]
     assert found["without a"][2] == pytest.approx([1 / 2, 1 / 2])
+
+
+def test_an_option_that_rests_on_two_rows_goes_with_the_last_source_of_either():
+    # A pair of cards: the first option needs a for its start and c or d for its end.
+    sources = ((frozenset("a"), frozenset("cd")), (frozenset("b"), frozenset("cd")))
+    case = closed_form(lambda value: value, [], Options({"value": np.arange(2)}, sources=sources))
+    kept = {name: varied[1].columns["value"].tolist() for name, *varied in variations(case) if "without" in name}
+    assert kept == {"without a": [1], "without b": [0]}

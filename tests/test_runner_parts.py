@@ -1,6 +1,7 @@
 """The runner's pieces: parameters, files, results, scorecard, comparison, committed outputs."""
 
 import json
+import os
 from xml.etree import ElementTree
 
 import pytest
@@ -10,6 +11,7 @@ import analysis
 from analysis.errors import DataError, ParameterError
 from analysis.runner import compare, outputs, scorecard
 from analysis.runner.files import hash_of_folders, write_whole
+from analysis.runner.inputs import Inputs
 from analysis.runner.junit import to_junit
 from analysis.runner.ledger import Ledger
 from analysis.runner.notebooks import declared, parameter_lines, read
@@ -119,6 +121,24 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside(tmp_path, mon
     with pytest.raises(OSError, match="No space"):
         write_whole(path, "new")
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("file", "old")]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_whole(tmp_path / "file", "text")
+        (tmp_path / "other").touch()
+    finally:
+        assert os.umask(before) == umask
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("file", "other")] == [mode, mode]
+
+
+def test_the_order_of_parameters_makes_no_notebook_stale(project):
+    notebook, inputs = next(iter(project.sources().values())), Inputs(project)
+    first = inputs.of(notebook, {"years": 7.0, "vendor": "all"})
+    assert inputs.of(notebook, {"vendor": "all", "years": 7.0}) == first
+    assert inputs.of(notebook, {"vendor": "all", "years": 8.0}) != first
 
 
 def test_the_hash_of_a_folder_sees_names_and_bytes_and_no_caches(tmp_path):
