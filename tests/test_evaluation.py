@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analysis
-from analysis.evaluation import DETAILS
+from analysis.evaluation import DETAILS, computable_ids
 from analysis.facts import DATA
 from analysis.judgement.record import plain
 from analysis.subjects import MODELS
@@ -118,6 +118,8 @@ def test_the_ledger_decides_before_any_model_is_asked(tmp_path):
     record = analysis.evaluate("bandwidth-gap.bus", data=folder)
     assert record.verdict == "not computable" and record.estimate is None
     assert record.reasons["estimate"] == "a test says so"
+    assert set(computable_ids()) == set(JUDGED) == set(computable_ids(folder)) | {"bandwidth-gap.bus"}
+    assert analysis.parameters("bandwidth-gap.bus", folder).empty
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def test_a_sweep_has_one_tidy_row_a_point_the_same_with_any_number_of_jobs():
 def test_a_row_is_what_evaluate_says():
     row = analysis.sweep("bandwidth-gap.network", {"years": [7.5]}, samples=512).iloc[0]
     record = analysis.evaluate("bandwidth-gap.network", detail="verdict", years=7.5, samples=512).to_dict()
+    assert [row["low"], row["high"]] == record["interval"]
     assert [row["estimate"], row["share"], row["verdict"]] == [
         record[name] for name in ("estimate", "share", "verdict")
     ]

@@ -191,7 +191,7 @@ def _completed(claim, record, question, answer, samples, seed):
         break_even=break_even,
         drivers=sensitivity.drivers(case, weight, target, seed),
         methods={name: _shaped(claim, method) for name, method in methods.items()},
-        methods_agree=_agree(methods),
+        methods_agree=agree(methods),
         lines={name: _shaped(claim, line) for name, line in lines.items()},
     )
     return record, {f"break_even.{name}": why for name, why in reasons.items()}
@@ -205,8 +205,17 @@ def _shaped(claim, entry):
     return shaped
 
 
-def _agree(methods):
-    """Whether every pair of methods agrees within a tenth or three standard errors."""
+def agree(methods):
+    """Return whether every pair of methods agrees within a tenth or three standard errors.
+
+    Examples
+    --------
+    >>> exact, near, far = ({"estimate": [value], "standard_error": 0.0} for value in (10.0, 9.0, 8.9))
+    >>> agree({"a": exact, "b": near}), agree({"a": exact, "b": far})
+    (True, False)
+    >>> agree({"a": exact, "b": far | {"standard_error": 0.4}})
+    True
+    """
     estimates = np.array([method["estimate"] for method in methods.values()])
     errors = np.array([np.max(method["standard_error"]) for method in methods.values()])
     gap = np.abs(estimates[:, None] - estimates[None])

@@ -9,8 +9,6 @@ from analysis.facts.ledger import ledger_claim
 from analysis.subjects import MODELS
 
 COLUMNS = ("name", "type", "unit", "low", "mode", "high", "options", "default", "description", "source")
-# Every notebook takes these beside the parameters of its claims; they are arguments of `evaluate`, not pins.
-COMMON = {"seed": 0, "data": ""}
 
 
 def parameters(claim_id, data=None):
