@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import DataError
+from analysis.judgement.display import MIME
 
-RECORD_MIME = "application/vnd.claim+json"
 NOT_OURS = {"injected-parameters", "papermill-error-cell-tag"}  # cells that papermill puts between ours
 
 
@@ -103,7 +103,7 @@ def _comments(text: str) -> dict[int, str]:
 def records(notebook: dict) -> list[dict]:
     """The claim records that the outputs of an executed notebook carry, in order."""
     outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
-    return [output["data"][RECORD_MIME] for output in outputs if RECORD_MIME in output.get("data", {})]
+    return [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
 
 
 def last_started(notebook: dict) -> tuple[int, dict] | None:
