@@ -60,7 +60,7 @@ update-outputs: $(READY) ## execute the notebooks in place; look at the diff bef
 
 update-goldens: $(READY) ## rewrite golden records, figure baselines and the README picture; a person reads their diff
 	@$(PY) -m analysis update-goldens
-	@$(PY) -m pytest -q --mpl-generate-path=tests/baseline tests/test_figures.py
+	@$(PY) -m pytest -q --mpl-generate-path=tests/baseline tests/test_figures*.py
 
 lock: ## rewrite requirements.lock from pyproject.toml (newest versions: UPGRADE=1)
 	@bash tools/setup.sh lock $(if $(UPGRADE),--upgrade)

@@ -21,6 +21,7 @@ _HOMES = {
     "parameters": "analysis.evaluation",
     "predict": "analysis.evidence.predict",
     "record_claim": "analysis.judgement.display",
+    "replay": "analysis.evidence.replay",
     "sweep": "analysis.evaluation",
 }
 

@@ -1,5 +1,6 @@
 """The command line: parses and prints; the work is done in `analysis.runner`, `evaluate` and `predict`."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,41 @@ def predict(file: Path, out: Path | None, data: str | None) -> None:
     from analysis.evidence.predict import predict_file
 
     deliver(predict_file(file, data).to_csv(index=False, lineterminator="\n"), out)
+
+
+def whole_numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int]:
+    """The numbers of a list such as 1000,10000; none where it is not given."""
+    try:
+        return [int(part) for part in text.split(",")] if text is not None else []
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no list of whole numbers such as 1000,10000") from None
+
+
+@cli.command()
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option("--blocks", metavar="N,N,…", callback=whole_numbers, help="Cache sizes, in blocks of 512 tokens.")
+@click.option("--caches", metavar="K", type=int, help="Compare K private caches of each size with one pool of all.")
+def replay(trace: Path, blocks: list[int], caches: int | None) -> None:
+    """Print the prefix-cache hits of a request TRACE (JSON lines; plain, .gz or .xz) as JSON."""
+    from analysis.evidence.replay import replay
+
+    click.echo(json.dumps(replay(trace, blocks, caches), indent=2))
+
+
+@cli.command()
+@out_option
+@data_option
+@click.pass_obj
+def calibrate(project: Project, out: Path | None, data: str | None) -> None:
+    """Fit the free constants on `calibrate` rows and write data/calibration.csv.
+
+    With --data, the constants that the reader's rows give are printed instead, or written to --out.
+    """
+    from analysis.evidence.calibrate import calibrate as fit_all
+    from analysis.facts import open_facts
+
+    text = fit_all(open_facts(data)).to_csv(index=False, lineterminator="\n")
+    deliver(text, out if out or data else project.data / "calibration.csv")
 
 
 def deliver(text: str, out: Path | None) -> None:

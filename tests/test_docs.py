@@ -176,8 +176,6 @@ def test_the_readme_says_which_claims_are_judged_and_no_verdict():
 def test_the_pages_say_that_no_quantity_has_a_model_only_while_none_has():
     modelled = [name for name, quantity in QUANTITIES.items() if quantity.predict]
     assert ("No quantity has a model yet" in README.read_text(encoding="utf-8")) == (not modelled)
-    has_tables = (ROOT / "data" / "measurements").exists()
-    assert ("arrive in `data/measurements/`" in ADD_YOUR_OWN.read_text(encoding="utf-8")) == (not has_tables)
 
 
 # Add your own: a card
@@ -253,6 +251,21 @@ def test_the_new_range_is_the_one_that_is_sampled(tmp_path):
     ends = [(disputed["low"] + place * (disputed["high"] - disputed["low"])) / start for place in positions]
     record = analysis.evaluate("bandwidth-gap.bus", detail="verdict", data=mine, vendor="Example")
     assert record.interval == pytest.approx(ends, rel=1e-3)
+
+
+# Add your own: a day of load
+
+
+def test_the_new_day_joins_the_published_ones_and_is_asked_alone(tmp_path):
+    mine = written(tmp_path, until="## A measurement")
+    (load,) = pd.read_csv(mine / "load_curves.csv").groupby("curve")["load"]
+    record = analysis.evaluate("tidal.utilisation", data=mine, curve=load[0], detail="verdict")
+    assert "me2025logs" in record.evidence["keys"]
+    # No schedule beats a perfect forecast with free switching: s u (1 - m) / (s m / (1 + h) + (1 - s) u).
+    pinned = {"inference_share": 0.5, "headroom": 0.25, "training_utilisation": 0.9}
+    record = analysis.evaluate("tidal.utilisation", data=mine, curve=load[0], detail="verdict", **pinned)
+    mean = load[1].mean() / load[1].max()
+    assert 0 < record.interval[1] < 100 * 0.45 * (1 - mean) / (0.5 * mean / 1.25 + 0.45)
 
 
 # Add your own: a measurement

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import jsonschema
+import pandas as pd
 import pytest
 from conftest import edited
 from hypothesis import given
@@ -14,11 +15,14 @@ from hypothesis import strategies as st
 import analysis
 from analysis.evaluation import DETAILS, computable_ids
 from analysis.facts import DATA
+from analysis.facts.schemas import SPECS
+from analysis.facts.tablespec import MEASUREMENTS
 from analysis.judgement.record import plain
 from analysis.subjects import MODELS
 
 LEDGER = list(analysis.claims()["id"])
 JUDGED = list(MODELS)
+JOINT = {row.id for row in analysis.claims().itertuples() if row.joint_of}
 SCHEMA = json.loads((DATA.parent / "analysis/judgement/record.schema.json").read_text())
 FRUITS = ("estimate", "interval", "drivers", "methods", "lines")
 
@@ -61,13 +65,13 @@ def test_every_number_of_the_ledger_may_change_and_no_estimate_does(tmp_path, cl
     before, after = (analysis.evaluate(claim, data=data, samples=1024).to_dict() for data in (None, folder))
     for name in FRUITS:
         # The drivers of a joint claim describe its margin, which follows the ledger by design.
-        if name != "drivers" or claim != "bandwidth-gap.joint":
+        if name != "drivers" or claim not in JOINT:
             assert before[name] == after[name], name
     for reading, answer in before["readings"].items():
         assert answer["estimate"] == after["readings"][reading]["estimate"]
 
 
-@pytest.mark.parametrize("claim", [claim for claim in JUDGED if claim != "bandwidth-gap.joint"])
+@pytest.mark.parametrize("claim", [claim for claim in JUDGED if claim not in JOINT])
 def test_shares_and_verdicts_follow_the_ledger(tmp_path, claim):
     estimate = analysis.evaluate(claim, detail="verdict").estimate
     near = edited(
@@ -94,11 +98,24 @@ def test_any_finite_number_is_a_claim(tmp_path, value):
 
 
 def test_every_validate_value_may_change_and_no_estimate_does(tmp_path):
-    """Nothing but context rows exist yet; the day a table has `validate` rows, this test covers it."""
-    roles = set(analysis.load("trend_studies")["role"])
-    assert roles <= {"context", "claim"}
+    """What tests the model moves the model's error, and with it perhaps a verdict, but no prediction."""
+    for name in (name for name, spec in SPECS.items() if spec.folder == MEASUREMENTS):
+        table = pd.read_csv(DATA / MEASUREMENTS / f"{name}.csv", dtype=str, keep_default_na=False)
+        table = table[table["role"] == "validate"]
+        table["value"] = [f"{0.7 * float(value):g}" for value in table["value"]]
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    assert len(list(tmp_path.iterdir())) >= 7
+    for claim in JUDGED:
+        before, after = (analysis.evaluate(claim, samples=256, data=data).to_dict() for data in (None, tmp_path))
+        for name in ("estimate", "interval", "drivers", "methods"):
+            assert before[name] == after[name], (claim, name)
+
+
+def test_a_claim_at_its_origin_is_shown_and_never_used(tmp_path):
     claimed = analysis.load("trend_studies").query("role == 'claim'")
     changed = edited(tmp_path, "trend_studies", {row.id: {"value": "777"} for row in claimed.itertuples()})
+    operations = pd.read_csv(DATA / MEASUREMENTS / "operations.csv", dtype=str, keep_default_na=False)
+    operations[operations["role"] == "claim"].assign(value="777").to_csv(tmp_path / "operations.csv", index=False)
     for claim in JUDGED:
         before, after = (analysis.evaluate(claim, samples=256, data=data).to_dict() for data in (None, changed))
         assert before["lines"] == after["lines"] and before["estimate"] == after["estimate"]
@@ -217,4 +234,4 @@ def test_the_front_door_is_small_and_light():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         == "set()"
     )
-    assert callable(analysis.claims) and len(dir(analysis)) == 13
+    assert callable(analysis.claims) and len(dir(analysis)) == 14

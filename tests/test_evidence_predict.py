@@ -54,7 +54,8 @@ def test_only_condition_columns_count(tmp_path, modelled):
     assert analysis.predict(frame.drop(columns=["value", "id", "note", "published_x"]))["predicted"].tolist() == first
 
 
-def test_what_cannot_be_predicted_says_why(tmp_path, modelled):
+def test_what_cannot_be_predicted_says_why(tmp_path, modelled, monkeypatch):
+    monkeypatch.setitem(quantities.QUANTITIES, "ettr", Quantity("%"))
     text = HEADER + "a,ttft,100,ms,,0.5,,\nb,ttff,1,,,,,\nc,ettr,90,%,,,,\n"
     notes = predict_file(written(tmp_path, text))["prediction_note"].tolist()
     assert notes[0] == "input_tokens is blank"

@@ -1,5 +1,7 @@
 """Drivers against exact indices, break-even against closed forms, robustness against what was put in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import assumption, closed_form, target
@@ -247,7 +249,9 @@ def test_every_variation_is_named_and_changes_what_it_says():
     columns = {"value": np.arange(3), "vendor": np.array(["N", "N", "A"])}
     options = Options(columns, vendor="vendor", sources=((frozenset("a"),), (frozenset("ab"),), (frozenset("b"),)))
     case = closed_form(lambda a, b, value, vendor: a, declared, options)
-    found = {name: varied for name, *varied in variations(case)}
+    varied = {name: (one, weight) for name, one, weight in variations(case)}
+    found = {name: one.assumptions for name, (one, _) in varied.items()}
+    values = {name: one.options.columns["value"].tolist() for name, (one, _) in varied.items()}
     assert list(found) == [
         "judged ranges halved",
         "judged ranges doubled",
@@ -258,20 +262,32 @@ def test_every_variation_is_named_and_changes_what_it_says():
         "without a",
         "without b",
     ]
-    halved, doubled = found["judged ranges halved"][0], found["judged ranges doubled"][0]
+    halved, doubled = found["judged ranges halved"], found["judged ranges doubled"]
     # About its mode of 1/4: half as far to either side, twice as far. A cited range stays.
     assert [(halved[0].low, halved[0].high), (doubled[0].low, doubled[0].high)] == [(0.125, 0.625), (-0.25, 1.75)]
     assert halved[1] == doubled[1] == declared[1]
-    assert {one.distribution for one in found["uniform distributions"][0]} == {"uniform"}
-    assert found["options weighted per vendor"][2] == pytest.approx([1 / 4, 1 / 4, 1 / 2])
-    assert found["without a"][1].columns["value"].tolist() == [1, 2]
-    assert found["without b"][1].columns["value"].tolist() == [0, 1]
-    assert found["without a"][2] == pytest.approx([1 / 2, 1 / 2])
+    assert {one.distribution for one in found["uniform distributions"]} == {"uniform"}
+    assert varied["options weighted per vendor"][1] == pytest.approx([1 / 4, 1 / 4, 1 / 2])
+    assert values["without a"] == [1, 2] and values["without b"] == [0, 1]
+    assert varied["without a"][1] == pytest.approx([1 / 2, 1 / 2])
+
+
+def test_a_claim_that_holds_only_with_one_source_of_its_constant_is_fragile():
+    """The constant is 2 with all rows and 0.5 without somebody's: the refit reaches the verdict, and says so."""
+
+    def predicting(constant):
+        return closed_form(lambda a: constant + 0 * a, [assumption("a", source="somebody2024")])
+
+    case = replace(predicting(2.0), refitted={"somebody2023": lambda: predicting(0.5)})
+    judged = judge.judge(case, target(1.0), np.ones(1), 64, 0)
+    verdicts, fragile = judge.robust(case, target(1.0), judged, 64, 0)
+    assert judged.verdict == "reproduced" and fragile
+    assert verdicts["constants refitted without somebody2023"] == "not reproduced"
 
 
 def test_an_option_that_rests_on_two_rows_goes_with_the_last_source_of_either():
     # A pair of cards: the first option needs a for its start and c or d for its end.
     sources = ((frozenset("a"), frozenset("cd")), (frozenset("b"), frozenset("cd")))
     case = closed_form(lambda value: value, [], Options({"value": np.arange(2)}, sources=sources))
-    kept = {name: varied[1].columns["value"].tolist() for name, *varied in variations(case) if "without" in name}
+    kept = {name: one.options.columns["value"].tolist() for name, one, _ in variations(case) if "without" in name}
     assert kept == {"without a": [1], "without b": [0]}

@@ -92,7 +92,7 @@ def point(claim, questions, given):
 
 
 def _evidence(case):
-    return {"keys": [*case.evidence], "calibrate": [], "validate": []}
+    return {"keys": [*case.evidence], "calibrate": [*case.calibrate], "validate": [*case.validate]}
 
 
 def judged(claim, questions, given, samples, seed, *, full):

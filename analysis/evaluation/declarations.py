@@ -102,7 +102,7 @@ def check_parameters(claim_ids, *, seed=0, data="", **values):
     Parameters
     ----------
     claim_ids : sequence of str
-        Claims of the notebook; they share their parameters.
+        Claims that share their parameters; a notebook whose claims differ calls once for each group.
     seed : int
     data : str
         Folder of the reader's own tables, blank for none.

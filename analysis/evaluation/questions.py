@@ -149,7 +149,8 @@ def _held_at(case, pinned):
         return case.methods(options, values | held)
 
     sampled = tuple(one for one in case.assumptions if one.name not in held)
-    return replace(case, assumptions=sampled, predict=predict, methods=methods)
+    refitted = {source: lambda make=make: _held_at(make(), pinned) for source, make in case.refitted.items()}
+    return replace(case, assumptions=sampled, predict=predict, methods=methods, refitted=refitted)
 
 
 def is_computable(claim_id, data=None):

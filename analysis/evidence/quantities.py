@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analysis.evidence.ettr import predict_ettr
+from analysis.evidence.expert_parallel import predict_exchange
+
 # Kinds of number, by column; every other column is text.
 LENGTHS = frozenset(
     (
@@ -68,10 +71,10 @@ class Quantity:
 
 
 QUANTITIES = {
-    "dispatch_latency": Quantity("us"),
-    "combine_latency": Quantity("us"),
-    "dispatch_bandwidth": Quantity("GB/s"),
-    "combine_bandwidth": Quantity("GB/s"),
+    "dispatch_latency": Quantity("us", predict_exchange),
+    "combine_latency": Quantity("us", predict_exchange),
+    "dispatch_bandwidth": Quantity("GB/s", predict_exchange),
+    "combine_bandwidth": Quantity("GB/s", predict_exchange),
     "prefill_throughput": Quantity(PER_ACCELERATOR),
     "decode_throughput": Quantity(PER_ACCELERATOR),
     "decode_layer_latency": Quantity("us"),
@@ -82,5 +85,5 @@ QUANTITIES = {
     "ttft": Quantity("ms"),
     "prefill_throughput_gain": Quantity("x"),
     "ttft_reduction": Quantity("%"),
-    "ettr": Quantity("%"),
+    "ettr": Quantity("%", predict_ettr),
 }

@@ -1,11 +1,11 @@
 """What each table must look like; one pandera schema a table, keyed by the table's name."""
 
-from dataclasses import dataclass
 from functools import cache
+
+from analysis.facts.tablespec import ROLES, TableSpec, measurements
 
 COMPARATORS = ("eq", "at_least", "at_most", "up_to", "count", "fact", "qualitative")
 DISTRIBUTIONS = ("uniform", "log-uniform", "triangular", "log-triangular")
-ROLES = ("calibrate", "validate", "context", "claim")
 SEGMENTS = ("training", "export", "inference")
 MONTH = r"^\d{4}(-(0[1-9]|1[0-2]))?$"
 
@@ -29,43 +29,6 @@ SPECIFICATION_COLUMNS = (
     "host_bus_GBps_bidirectional",
     "tdp_w",
 )
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """How one table is checked.
-
-    Attributes
-    ----------
-    key : tuple of str
-        Columns that name a row; no two rows share them, and an overlay replaces by them.
-    text : tuple of str
-        Columns that must not be blank.
-    optional : tuple of str
-        Text columns that may be blank.
-    numbers, optional_numbers : tuple of str
-        Number columns, without and with blanks.
-    positive : tuple of str
-        Number columns that must be above zero.
-    accepted : dict
-        Column to the words it may hold.
-    patterns : dict
-        Column to the regular expression its text must match.
-    """
-
-    key: tuple[str, ...]
-    text: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    optional_numbers: tuple[str, ...] = ()
-    positive: tuple[str, ...] = ()
-    accepted: dict | None = None
-    patterns: dict | None = None
-
-    @property
-    def columns(self):
-        """Every column of the table, required ones and those that may be blank."""
-        return (*self.text, *self.optional, *self.numbers, *self.optional_numbers)
 
 
 SPECS = {
@@ -99,6 +62,13 @@ SPECS = {
         accepted={"segment": SEGMENTS},
         patterns={"announced": MONTH, "available": MONTH},
     ),
+    "architectures": TableSpec(
+        key=("name",),
+        text=("name", "family", "source", "locator", "confidence"),
+        numbers=("multiprocessors", "matrix_flops_per_clock", "exponentials_per_clock"),
+        positive=("multiprocessors", "matrix_flops_per_clock", "exponentials_per_clock"),
+        accepted={"family": ("ampere", "hopper", "blackwell")},
+    ),
     "disputed": TableSpec(
         key=("id",),
         text=("id", "name", "column", "source"),
@@ -117,12 +87,84 @@ SPECS = {
     ),
     "transformers": TableSpec(
         key=("name",),
-        text=("name", "kind", "source", "locator", "confidence"),
-        optional=("note",),
-        numbers=("layers", "hidden_size", "parameters_billion_published", "active_parameters_billion_published"),
-        optional_numbers=("dense_layers", "experts_per_token"),
-        positive=("layers", "hidden_size", "parameters_billion_published", "active_parameters_billion_published"),
-        accepted={"kind": ("dense", "moe")},
+        text=("name", "kind", "attention", "gated_mlp", "source", "locator", "confidence"),
+        optional=("tied_embeddings", "attention_bias"),
+        numbers=("layers", "hidden_size", "attention_heads", "vocabulary", "parameters_billion_published"),
+        optional_numbers=(
+            "dense_layers",
+            "key_value_heads",
+            "head_dim",
+            "q_lora_rank",
+            "kv_lora_rank",
+            "qk_nope_head_dim",
+            "qk_rope_head_dim",
+            "v_head_dim",
+            "intermediate_size",
+            "expert_intermediate_size",
+            "routed_experts",
+            "shared_experts",
+            "experts_per_token",
+            "expert_groups",
+            "groups_per_token",
+            "sliding_window",
+            "mtp_layers",
+            "active_parameters_billion_published",
+        ),
+        positive=("layers", "hidden_size", "attention_heads", "vocabulary", "parameters_billion_published"),
+        accepted={
+            "kind": ("dense", "moe"),
+            "attention": ("MLA", "GQA", "MHA", "sliding mix"),
+            "gated_mlp": ("yes", "no"),
+        },
+    ),
+    "fabrics": TableSpec(
+        key=("name",),
+        text=("name", "system", "scope", "source", "locator", "confidence"),
+        optional=("latency_kind", "in_network_reduction"),
+        optional_numbers=("domain_size", "bandwidth_GBps_one_way_per_accelerator", "latency_us"),
+        positive=("domain_size", "bandwidth_GBps_one_way_per_accelerator", "latency_us"),
+        accepted={"scope": ("scale-up", "scale-out", "host", "storage")},
+    ),
+    "load_curves": TableSpec(
+        key=("curve", "minute"),
+        text=("curve", "unit", "source"),
+        numbers=("minute", "load"),
+    ),
+    "operations": measurements(
+        optional=("topic", "bound", "conditions", "stage", "faults", "counted_from", "operator", "deployment", "means"),
+        optional_numbers=("value_before", "value_low", "value_high", "days", "accelerators", "accelerators_per_node"),
+    ),
+    "ettr": measurements(
+        optional=("bound", "restart_unit", "note"),
+        optional_numbers=(
+            "value_low",
+            "value_high",
+            "accelerators",
+            "accelerators_per_node",
+            "failures_per_1000_node_days",
+            "failure_interval_min",
+            "recovery_min",
+            "checkpoint_interval_min",
+        ),
+    ),
+    **{
+        name: measurements()
+        for name in (
+            "expert_parallel",
+            "prefill",
+            "decode",
+            "training",
+            "training_iterations",
+            "training_throughput",
+            "offline_throughput",
+        )
+    },
+    "recovery_regimes": TableSpec(
+        key=("regime",),
+        text=("regime", "source", "note"),
+        numbers=("recovery_min",),
+        optional_numbers=("detection_min", "localisation_min"),
+        positive=("recovery_min",),
     ),
     "aliases": TableSpec(
         key=("kind", "alias"),
@@ -130,11 +172,57 @@ SPECS = {
         optional=("precision", "note"),
         accepted={"kind": ("accelerator", "model")},
     ),
+    "checkpoints": TableSpec(
+        key=("model", "precision"),
+        text=("model", "precision", "attention", "attention_output", "experts", "block_scaled", "source"),
+        optional=("cache", "note"),
+        accepted={"block_scaled": ("yes", "no")},
+    ),
+    "calibration": TableSpec(
+        key=("constant", "left_out"),
+        text=("constant", "unit"),
+        optional=("left_out",),
+        numbers=("value", "rows"),
+        optional_numbers=("low", "high", "loo_error_percent"),
+    ),
+    "hubs": TableSpec(
+        key=("hub",),
+        text=("hub", "hub_zh", "source"),
+        optional=("region", "note"),
+        numbers=("lat", "lon"),
+    ),
+    "city_clusters": TableSpec(key=("cluster",), text=("cluster", "cluster_zh", "tier", "core_city", "source")),
+    "cities": TableSpec(
+        key=("city",),
+        text=("city", "city_zh", "source"),
+        optional=("cluster", "national_hub", "geonames_id"),
+        numbers=("lat", "lon"),
+    ),
+    "network_delay": measurements(
+        optional=("bound", "statistic", "layer", "direction", "from_city", "to_city", "conditions"),
+        optional_numbers=("value_low", "value_high"),
+    ),
+    "transfers": TableSpec(
+        key=("payload",),
+        text=("payload", "item", "source"),
+        optional=("note",),
+        numbers=("items", "bytes_per_item"),
+        positive=("items", "bytes_per_item"),
+    ),
     "units": TableSpec(key=("unit",), text=("unit", "description")),
 }
 
 # Tables whose `unit` column must hold a unit of units.csv; a unit that nobody defined is a typing error.
-WITH_UNITS = ("claims", "assumptions", "trend_studies")
+WITH_UNITS = (
+    "claims",
+    "assumptions",
+    "trend_studies",
+    "load_curves",
+    "operations",
+    "ettr",
+    "calibration",
+    "network_delay",
+)
 
 
 @cache

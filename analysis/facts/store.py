@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.errors import DataError, nearest
 from analysis.facts import schemas
 from analysis.facts.csvfile import read_raw
+from analysis.facts.tablespec import FOLDERS
 
 # Found beside the package, never by the current folder.
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -46,18 +47,35 @@ def open_facts(data=None):
 
 
 def _stamp(folder):
-    # One scan of the folder, because every call of `evaluate` asks whether a table changed.
-    with os.scandir(folder) as entries:
-        tables = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".csv")]
-    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in tables))
+    # One scan of each folder, because every call of `evaluate` asks whether a table changed.
+    found = []
+    for subfolder in FOLDERS:
+        try:
+            with os.scandir(folder / subfolder) as entries:
+                tables = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".csv")]
+        except FileNotFoundError:
+            continue
+        found += [(subfolder, name, stat.st_mtime_ns, stat.st_size) for name, stat in tables]
+    return tuple(sorted(found))
 
 
 def _check_overlay(folder):
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --data takes a folder of CSV files")
-    for path in sorted(folder.glob("*.csv")):
+    for path in sorted(path for subfolder in FOLDERS for path in (folder / subfolder).glob("*.csv")):
         if path.stem not in schemas.SPECS:
             raise DataError(f"{path}: no table of that name. {nearest(path.stem, schemas.SPECS)}")
+
+
+def _path_of(folder, name, *, ours):
+    """Where a table lies; a reader's own may lie in the subfolder or straight in the folder, not in both."""
+    subfolder = schemas.SPECS[name].folder
+    inside, straight = folder / subfolder / f"{name}.csv", folder / f"{name}.csv"
+    if ours or not subfolder or not straight.exists():
+        return inside
+    if inside.exists():
+        raise DataError(f"{straight}: the same table lies in {inside}; keep one")
+    return straight
 
 
 class Facts:
@@ -84,7 +102,7 @@ class Facts:
         Parameters
         ----------
         name : str
-            Name of a CSV file of ``data/`` without its ending.
+            Name of a CSV file of ``data/`` or ``data/measurements/`` without its ending.
 
         Returns
         -------
@@ -126,7 +144,7 @@ class Facts:
         """Rows of the project's table, replaced and extended row by row by the reader's."""
         merged, known = {}, None
         for folder in filter(None, (self.root, self.overlay)):
-            path = folder / f"{name}.csv"
+            path = _path_of(folder, name, ours=folder == self.root)
             if folder == self.overlay and not path.exists():
                 continue
             raw = read_raw(path)

@@ -93,6 +93,11 @@ class Case:
     model_error : ModelError or None
     model_error_reason : str
         Why there is no model error, where there is none.
+    calibrate, validate : tuple of str
+        Citation keys of the measurements on which its constants were fitted, and of those that test the model.
+    refitted : dict of str to callable
+        For each large source of the calibrate rows, a function that gives the same case with constants fitted without
+        it.
     """
 
     assumptions: tuple[Assumption, ...]
@@ -103,6 +108,9 @@ class Case:
     evidence: tuple[str, ...]
     model_error: ModelError | None = None
     model_error_reason: str = "no constant is fitted"
+    calibrate: tuple[str, ...] = ()
+    validate: tuple[str, ...] = ()
+    refitted: Mapping[str, Callable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Asking one case: sample, predict, share, region, verdict; and the same under each variation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -120,12 +120,8 @@ def robust(case, target, judged, samples, seed):
         A verdict differs, or what decides it lies within 0.02 of its threshold.
     """
     found = {}
-    for name, assumptions, options, weight in robustness.variations(case):
-        if len(options):
-            varied = replace(case, assumptions=assumptions, options=options)
-            found[name] = judge(varied, target, weight, samples, seed).verdict
-        else:
-            found[name] = verdict.OPEN
+    for name, varied, weight in robustness.variations(case):
+        found[name] = judge(varied, target, weight, samples, seed).verdict if len(varied.options) else verdict.OPEN
     differs = any(other != judged.verdict for other in found.values())
     return found, differs or _close(judged, target)
 

@@ -1,5 +1,7 @@
 """Would the verdict differ, had we declared the same things a little differently?"""
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis.judgement.case import Case
@@ -11,7 +13,7 @@ def variations(case: Case):
 
     Author's-judgement ranges halved and doubled about their mode; uniform distributions; options weighted per
     option, per vendor and per source; each source of options left out in turn (a row goes only when all its sources
-    are gone).
+    are gone); constants refitted without each large source of calibrate rows.
 
     Parameters
     ----------
@@ -21,23 +23,25 @@ def variations(case: Case):
     Yields
     ------
     name : str
-    assumptions : tuple of Assumption
-    options : Options
+    varied : Case
     weight : ndarray
-        Weights of the options.
+        Weights of its options.
     """
     declared, options = case.assumptions, case.options
     weight = option_weights(options)
     if any(one.judged for one in declared):
         for name, factor in (("judged ranges halved", 0.5), ("judged ranges doubled", 2.0)):
-            yield name, tuple(stretched(one, factor) if one.judged else one for one in declared), options, weight
+            ranges = tuple(stretched(one, factor) if one.judged else one for one in declared)
+            yield name, replace(case, assumptions=ranges), weight
     if any(not one.distribution.endswith("uniform") for one in declared):
-        yield "uniform distributions", tuple(map(flattened, declared)), options, weight
+        yield "uniform distributions", replace(case, assumptions=tuple(map(flattened, declared))), weight
     if len(options) > 1:
         for scheme in ("option", "vendor", "source"):
-            yield f"options weighted per {scheme}", declared, options, option_weights(options, scheme)
+            yield f"options weighted per {scheme}", case, option_weights(options, scheme)
     for source, kept in _without_each_source(options):
-        yield f"without {source}", declared, kept, option_weights(kept)
+        yield f"without {source}", replace(case, options=kept), option_weights(kept)
+    for source, refitted in case.refitted.items():
+        yield f"constants refitted without {source}", refitted(), weight
 
 
 def _without_each_source(options):

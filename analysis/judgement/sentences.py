@@ -51,7 +51,8 @@ def box(bounds, units):
     parts = []
     for name, bound in bounds.items():
         if isinstance(bound, list):
-            unit = units.get(name, "")
+            # A fraction is a bare number; its unit would read as a word too many.
+            unit = "" if units.get(name) == "fraction" else units.get(name, "")
             parts.append(f"{words(name)} lies between {number(bound[0])} and {number(bound[1])} {unit}".rstrip())
         else:
             parts.append(f"{words(name)} is “{bound}”")

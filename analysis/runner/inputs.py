@@ -17,7 +17,7 @@ class Inputs:
     def __init__(self, project: Project):
         folders = hash_of_folders((project.package, project.data))
         self.common = hash_of_text(sys.version, folders, hash_of_file(project.lock))
-        self.hash_of = lru_cache(lambda folder: hash_of_text(*map(hash_of_file, sorted(Path(folder).glob("*.csv")))))
+        self.hash_of = lru_cache(lambda folder: hash_of_text(*map(hash_of_file, sorted(Path(folder).rglob("*.csv")))))
 
     def of(self, notebook: Path, parameters: dict, records: str = "") -> str:
         """Hash of a notebook's source, parameters, overlay, package, tables and lock.

@@ -1,8 +1,8 @@
 """One module a subject; each declares its claims as data and plain functions, `analysis.evaluate` does the rest."""
 
-from analysis.subjects import bandwidth_gap
+from analysis.subjects import bandwidth_gap, latency, reliability, tidal
 
-MODELS = {model.id: model for module in (bandwidth_gap,) for model in module.CLAIMS}
+MODELS = {model.id: model for module in (bandwidth_gap, latency, reliability, tidal) for model in module.CLAIMS}
 
 NOTEBOOKS = {}
 for _model in MODELS.values():
