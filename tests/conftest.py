@@ -1,6 +1,7 @@
 """What several tests share: a synthetic case whose answers are known in closed form."""
 
 import csv
+import sys
 
 import numpy as np
 import pytest
@@ -30,6 +31,15 @@ def closed_form(function, assumptions, options=None, **fields):
 def target(value, comparator="at_least", tolerance=0.25):
     """Return the target of a simple claim."""
     return Target((comparator,), np.array([float(value)]), tolerance)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Close what a test has drawn; pyplot keeps every figure until somebody does."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot:
+        pyplot.close("all")
 
 
 @pytest.fixture

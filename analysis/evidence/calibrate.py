@@ -134,12 +134,14 @@ def without_source(rows, source):
     return rows[[bool(set(text.split(";")) - {source}) for text in rows["source"]]]
 
 
-def calibrate(facts):
-    """Fit every constant, on all rows and without each large source in turn.
+def calibrate(facts, fits=None):
+    """Fit constants, on all rows and without each large source in turn.
 
     Parameters
     ----------
     facts : Facts
+    fits : sequence of Fit, optional
+        All of the project where not given.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def calibrate(facts):
         The content of ``data/calibration.csv``: numbers as text of six significant digits.
     """
     found = []
-    for fit in _fits():
+    for fit in _fits() if fits is None else fits:
         rows = fit.rows(facts)
         if not len(rows):
             raise DataError(f"{', '.join(fit.tables)}: no calibrate row for {', '.join(fit.units)}")
@@ -186,17 +188,25 @@ def constants(facts, left_out=""):
     dict of str to Constant
     """
     if "constants" not in facts.derived:
-        refit = facts.overlay is not None and _rows_differ(facts, open_facts())
-        facts.derived["constants"] = _typed(calibrate(facts)) if refit else _typed(facts.table("calibration"))
+        facts.derived["constants"] = _of_these_tables(facts)
     found = facts.derived["constants"]
     everything = {name: one for (name, source), one in found.items() if not source}
     return everything | {name: one for (name, source), one in found.items() if left_out and source == left_out}
 
 
-def _rows_differ(facts, ours):
-    tables = {table for fit in _fits() for table in fit.tables}
-    changed = any(not facts.table(name).equals(ours.table(name)) for name in tables)
-    return changed and any(not fit.rows(facts).equals(fit.rows(ours)) for fit in _fits())
+def _of_these_tables(facts):
+    committed = _typed(facts.table("calibration"))
+    changed = [] if facts.overlay is None else [fit for fit in _fits() if _rows_differ(fit, facts, open_facts())]
+    if not changed:
+        return committed
+    refitted = {name for fit in changed for name in fit.units}
+    kept = {key: one for key, one in committed.items() if key[0] not in refitted}
+    return kept | _typed(calibrate(facts, changed))
+
+
+def _rows_differ(fit, facts, ours):
+    changed = any(not facts.table(name).equals(ours.table(name)) for name in fit.tables)
+    return changed and not fit.rows(facts).equals(fit.rows(ours))
 
 
 def _typed(table):

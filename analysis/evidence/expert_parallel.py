@@ -1,6 +1,6 @@
 """Dispatch and combine of tokens between experts: published measurements, their fit, and predictions."""
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from analysis.evidence.exchange_kernels import (
     links_of,
 )
 from analysis.evidence.rows import number, text
+from analysis.evidence.stacking import stacked
 from analysis.facts.devices import device
 from analysis.facts.names import resolved
 from analysis.models.collectives import GIGA, MICRO
@@ -188,21 +189,13 @@ def answers(cases, values):
     """
     if not len(cases):
         return np.empty(0)
-    exchange, kernel = _stacked([case.exchange for case in cases]), _stacked([case.kernel(values) for case in cases])
+    exchange, kernel = stacked([case.exchange for case in cases]), stacked([case.kernel(values) for case in cases])
     combine = np.array([case.combine for case in cases])
     forwards = np.array([case.library.forwards and case.normal for case in cases])
     logical = np.array([case.logical and case.normal for case in cases])
     time_s = exchange_s(exchange, kernel, combine=combine, forwards=forwards)
     counted = counted_bytes(exchange, per_expert=~forwards, logical=logical)
     return np.where([case.latency for case in cases], time_s / MICRO, counted / GIGA / time_s)
-
-
-def _stacked(items):
-    """One dataclass of arrays from many of numbers."""
-    columns = {field.name: [getattr(item, field.name) for item in items] for field in fields(items[0])}
-    return type(items[0])(
-        **{name: _stacked(cells) if is_dataclass(cells[0]) else np.array(cells) for name, cells in columns.items()}
-    )
 
 
 def predict_exchange(row, facts, left_out=""):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.evidence import expert_parallel
+from analysis.evidence import expert_parallel, inference_fit, training
 from analysis.evidence.calibrate import Fit
 from analysis.facts.failure_rates import RATE_UNIT, published_failure_rates
 
@@ -22,4 +22,4 @@ TYPICAL_FAILURE_RATE = Fit(
     informs=lambda rows: {RATE: np.ones(len(rows), dtype=bool)},
 )
 
-FITS = (TYPICAL_FAILURE_RATE, expert_parallel.DEEPEP, expert_parallel.UB)
+FITS = (TYPICAL_FAILURE_RATE, expert_parallel.DEEPEP, expert_parallel.UB, inference_fit.INFERENCE, training.TRAINING)

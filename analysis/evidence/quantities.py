@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from analysis.evidence.ettr import predict_ettr
 from analysis.evidence.expert_parallel import predict_exchange
+from analysis.evidence.inference import predict_inference
+from analysis.evidence.offline import predict_offline
+from analysis.evidence.training import predict_training
 
 # Kinds of number, by column; every other column is text.
 LENGTHS = frozenset(
@@ -34,6 +37,7 @@ LENGTHS = frozenset(
         "micro_batch",
         "micro_batches",
         "mtp_layers",
+        "offloaded_layers",
         "output_tokens",
         "pipeline_interleaving",
         "pipeline_parallel",
@@ -75,13 +79,13 @@ QUANTITIES = {
     "combine_latency": Quantity("us", predict_exchange),
     "dispatch_bandwidth": Quantity("GB/s", predict_exchange),
     "combine_bandwidth": Quantity("GB/s", predict_exchange),
-    "prefill_throughput": Quantity(PER_ACCELERATOR),
-    "decode_throughput": Quantity(PER_ACCELERATOR),
-    "decode_layer_latency": Quantity("us"),
-    "decode_micro_batch_gain": Quantity("%"),
-    "offline_throughput": Quantity(f"output {PER_ACCELERATOR}"),
-    "iteration_time": Quantity("s"),
-    "training_throughput": Quantity(PER_ACCELERATOR),
+    "prefill_throughput": Quantity(PER_ACCELERATOR, predict_inference),
+    "decode_throughput": Quantity(PER_ACCELERATOR, predict_inference),
+    "decode_layer_latency": Quantity("us", predict_inference),
+    "decode_micro_batch_gain": Quantity("%", predict_inference),
+    "offline_throughput": Quantity(f"output {PER_ACCELERATOR}", predict_offline),
+    "iteration_time": Quantity("s", predict_training),
+    "training_throughput": Quantity(PER_ACCELERATOR, predict_training),
     "ttft": Quantity("ms"),
     "prefill_throughput_gain": Quantity("x"),
     "ttft_reduction": Quantity("%"),

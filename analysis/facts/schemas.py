@@ -174,9 +174,9 @@ SPECS = {
     ),
     "checkpoints": TableSpec(
         key=("model", "precision"),
-        text=("model", "precision", "attention", "attention_output", "experts", "block_scaled", "source"),
+        text=("model", "precision", "attention", "attention_output", "experts", "block_scaled", "aligned", "source"),
         optional=("cache", "note"),
-        accepted={"block_scaled": ("yes", "no")},
+        accepted={"block_scaled": ("yes", "no"), "aligned": ("yes", "no")},
     ),
     "calibration": TableSpec(
         key=("constant", "left_out"),
@@ -209,6 +209,15 @@ SPECS = {
         numbers=("items", "bytes_per_item"),
         positive=("items", "bytes_per_item"),
     ),
+    "systems": TableSpec(
+        key=("name",),
+        text=("name", "kind", "accelerator", "source", "locator", "confidence"),
+        optional=("note",),
+        numbers=("accelerators", "nodes", "devices_per_accelerator"),
+        positive=("accelerators", "nodes", "devices_per_accelerator"),
+        accepted={"kind": ("supernode", "rack", "server")},
+    ),
+    "system_figures": measurements(optional=("number_format", "density", "counted", "repeats", "note")),
     "units": TableSpec(key=("unit",), text=("unit", "description")),
 }
 
@@ -222,6 +231,7 @@ WITH_UNITS = (
     "ettr",
     "calibration",
     "network_delay",
+    "system_figures",
 )
 
 

@@ -22,6 +22,12 @@ def attention_parameters(shape: Transformer):
     return 2 * hidden * queries + 2 * hidden * keys + biases
 
 
+def output_parameters(shape: Transformer):
+    """Return the parameters of the projection at the end of one layer's attention."""
+    head = shape.v_head_dim if shape.latent_attention else shape.head_dim
+    return shape.attention_heads * head * shape.hidden_size
+
+
 def feed_forward_parameters(shape: Transformer, width):
     """Return the parameters of one feed-forward network of a given width."""
     return (3 if shape.gated else 2) * shape.hidden_size * width

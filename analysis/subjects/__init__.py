@@ -1,8 +1,9 @@
 """One module a subject; each declares its claims as data and plain functions, `analysis.evaluate` does the rest."""
 
-from analysis.subjects import bandwidth_gap, latency, reliability, tidal
+from analysis.subjects import bandwidth_gap, latency, reliability, supernode, tidal
 
-MODELS = {model.id: model for module in (bandwidth_gap, latency, reliability, tidal) for model in module.CLAIMS}
+MODULES = (bandwidth_gap, supernode, latency, reliability, tidal)
+MODELS = {model.id: model for module in MODULES for model in module.CLAIMS}
 
 NOTEBOOKS = {}
 for _model in MODELS.values():
