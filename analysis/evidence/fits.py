@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.evidence import expert_parallel, inference_fit, training
+from analysis.evidence import cache_pool, expert_parallel, first_token_fit, inference_fit, training
 from analysis.evidence.calibrate import Fit
 from analysis.facts.failure_rates import RATE_UNIT, published_failure_rates
 
@@ -22,4 +22,12 @@ TYPICAL_FAILURE_RATE = Fit(
     informs=lambda rows: {RATE: np.ones(len(rows), dtype=bool)},
 )
 
-FITS = (TYPICAL_FAILURE_RATE, expert_parallel.DEEPEP, expert_parallel.UB, inference_fit.INFERENCE, training.TRAINING)
+FITS = (
+    TYPICAL_FAILURE_RATE,
+    expert_parallel.DEEPEP,
+    expert_parallel.UB,
+    inference_fit.INFERENCE,
+    training.TRAINING,
+    first_token_fit.FIRST_TOKEN,
+    cache_pool.CACHE_POOL,
+)

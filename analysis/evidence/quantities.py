@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analysis.evidence.cache_pool import predict_cache_pool
 from analysis.evidence.ettr import predict_ettr
 from analysis.evidence.expert_parallel import predict_exchange
+from analysis.evidence.first_token import predict_first_token
 from analysis.evidence.inference import predict_inference
 from analysis.evidence.offline import predict_offline
 from analysis.evidence.training import predict_training
@@ -86,8 +88,8 @@ QUANTITIES = {
     "offline_throughput": Quantity(f"output {PER_ACCELERATOR}", predict_offline),
     "iteration_time": Quantity("s", predict_training),
     "training_throughput": Quantity(PER_ACCELERATOR, predict_training),
-    "ttft": Quantity("ms"),
-    "prefill_throughput_gain": Quantity("x"),
-    "ttft_reduction": Quantity("%"),
+    "ttft": Quantity("ms", predict_first_token),
+    "prefill_throughput_gain": Quantity("x", predict_cache_pool),
+    "ttft_reduction": Quantity("%", predict_cache_pool),
     "ettr": Quantity("%", predict_ettr),
 }

@@ -157,8 +157,20 @@ SPECS = {
             "training_iterations",
             "training_throughput",
             "offline_throughput",
+            "ttft",
+            "cache_pool",
         )
     },
+    "kvcache": measurements(optional=("bound", "conditions"), optional_numbers=("value_low", "value_high")),
+    "offload_systems": TableSpec(
+        key=("id",),
+        text=("id", "measured", "model", "accelerator", "way", "source"),
+        optional=("note",),
+        numbers=("cards", "context_low", "context_high", "remote_GBps_low", "remote_GBps_high", "link_GBps"),
+        optional_numbers=("remote_memory_gb", "remote_tflops"),
+        positive=("cards", "context_low", "context_high", "remote_GBps_low", "remote_GBps_high", "link_GBps"),
+        accepted={"way": ("beside attention", "two batches", "streamed")},
+    ),
     "recovery_regimes": TableSpec(
         key=("regime",),
         text=("regime", "source", "note"),
@@ -218,6 +230,29 @@ SPECS = {
         accepted={"kind": ("supernode", "rack", "server")},
     ),
     "system_figures": measurements(optional=("number_format", "density", "counted", "repeats", "note")),
+    "workloads": TableSpec(
+        key=("name",),
+        text=("name", "title", "kind", "source", "locator", "confidence"),
+        optional=("trace", "note"),
+        optional_numbers=(
+            "hit_low",
+            "hit_high",
+            "private_hit_low",
+            "private_hit_high",
+            "prompt_low",
+            "prompt_high",
+            "output_tokens",
+        ),
+        positive=("prompt_low", "prompt_high", "output_tokens"),
+    ),
+    "memory_prices": TableSpec(
+        key=("item",),
+        text=("item", "kind", "source", "locator", "confidence"),
+        optional=("note",),
+        numbers=("usd", "memory_gb"),
+        positive=("usd", "memory_gb"),
+        accepted={"kind": ("card", "pool")},
+    ),
     "units": TableSpec(key=("unit",), text=("unit", "description")),
 }
 
@@ -232,6 +267,7 @@ WITH_UNITS = (
     "calibration",
     "network_delay",
     "system_figures",
+    "kvcache",
 )
 
 

@@ -5,6 +5,8 @@ from analysis.figures.style import COLOURS, WIDTH_IN, house_style
 ROLE_COLOURS = {"calibrate": COLOURS["sky"], "validate": COLOURS["vermilion"]}
 ROLE_LABELS = {"calibrate": "fitted on", "validate": "not fitted on"}
 SPREAD = 0.16
+# A panel shows at least this part of its values to either side, where all are the same.
+LEAST_SPAN = 0.05
 
 
 def errors_by_quantity(rows, *, title):
@@ -80,6 +82,8 @@ def predicted_against_measured(rows, *, title):
         for axes, unit in zip(panels.flat, units, strict=False):
             own = rows[rows["unit"] == unit]
             ends = np.array([own[["measured", "predicted"]].min().min(), own[["measured", "predicted"]].max().max()])
+            if ends[1] - ends[0] < LEAST_SPAN * abs(ends[1]):
+                ends = ends * (1 - LEAST_SPAN, 1 + LEAST_SPAN)
             axes.plot(ends, ends, color=COLOURS["black"], lw=1)
             for role, part in own.groupby("role"):
                 face = ROLE_COLOURS[role] if role == "validate" else "none"
