@@ -242,6 +242,22 @@ def test_outputs_come_without_tools_notes_and_without_injected_cells(project):
     assert written["metadata"]["language_info"] == {"name": "python"}
 
 
+def test_cells_that_measure_time_are_committed_without_output(project):
+    notebook = read(project.notebooks / "01_first.ipynb")
+    notebook["cells"][1]["metadata"]["tags"] = ["nbval-ignore-output"]
+    notebook["cells"][1] |= {"outputs": ["earlier"], "execution_count": 2}
+    texts = set()
+    for seconds in ("0.1 s", "0.2 s"):
+        result = json.loads(json.dumps(notebook))
+        result["cells"][0] |= {"outputs": ["the same everywhere"], "execution_count": 1}
+        result["cells"][1] |= {"outputs": [seconds], "execution_count": 2}
+        texts.add(outputs.with_outputs(json.loads(json.dumps(notebook)), result))
+        assert result["cells"][1]["outputs"] == [seconds], "a run's own result keeps what it measured"
+    (written,) = map(json.loads, texts)
+    assert written["cells"][0]["outputs"] == ["the same everywhere"]
+    assert (written["cells"][1]["outputs"], written["cells"][1]["execution_count"]) == ([], None)
+
+
 def test_goldens_are_written_a_setting_a_file_and_changes_are_told(project, without_kernels, monkeypatch):
     monkeypatch.setattr(outputs, "draw", lambda project, records: None)
     folder = project.root / "tests" / "golden"

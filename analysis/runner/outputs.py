@@ -19,6 +19,7 @@ from analysis.runner.scorecard import to_json
 from analysis.runner.sweeps import run_all
 from analysis.runner.worker import Job
 
+TIMED = "nbval-ignore-output"  # a cell that shows what this machine took: another output every time
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -48,6 +49,8 @@ def update_outputs(project: Project, options: Options) -> list[str]:
 def with_outputs(notebook: dict, result: dict) -> str:
     """A notebook's text with the outputs of its execution, without times, versions and tools' notes.
 
+    Cells that measure time stay without output, so that the committed notebook has the same bytes everywhere.
+
     Parameters
     ----------
     notebook, result : dict
@@ -56,7 +59,8 @@ def with_outputs(notebook: dict, result: dict) -> str:
     ran = [cell for cell in result["cells"] if not NOT_OURS.intersection(tags(cell))]
     for cell, after in zip(notebook["cells"], ran, strict=True):
         if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = after["outputs"], after["execution_count"]
+            shown = ([], None) if TIMED in tags(cell) else (after["outputs"], after["execution_count"])
+            cell["outputs"], cell["execution_count"] = shown
             cell["metadata"].pop("execution", None)
         cell["metadata"].pop("papermill", None)
     notebook["metadata"] = METADATA
