@@ -74,13 +74,11 @@ def test_every_number_of_the_ledger_may_change_and_no_estimate_does(tmp_path, cl
 @pytest.mark.parametrize("claim", [claim for claim in JUDGED if claim not in JOINT])
 def test_shares_and_verdicts_follow_the_ledger(tmp_path, claim):
     estimate = analysis.evaluate(claim, detail="verdict").estimate
-    near = edited(
-        tmp_path,
-        "claims",
-        {claim: {"value": f"{estimate:g}", "comparator": "at_most"}},
-        columns=("value", "comparator"),
-    )
-    assert analysis.evaluate(claim, detail="verdict", data=near).share == pytest.approx(0.5, abs=0.1)
+    # A median: at least half lies on either side of it, both where many predictions are equal.
+    for comparator in ("at_most", "at_least"):
+        row = {"value": f"{estimate:g}", "comparator": comparator}
+        near = edited(tmp_path, "claims", {claim: row}, columns=("value", "comparator"))
+        assert analysis.evaluate(claim, detail="verdict", data=near).share >= 0.4
     edited(tmp_path, "claims", {claim: {"value": "1e6", "comparator": "at_most"}}, columns=("value", "comparator"))
     surely = analysis.evaluate(claim, detail="verdict", data=near)
     assert (surely.share, surely.verdict) == (1.0, "reproduced")
@@ -121,12 +119,10 @@ def test_a_claim_at_its_origin_is_shown_and_never_used(tmp_path):
         assert before["lines"] == after["lines"] and before["estimate"] == after["estimate"]
 
 
-def test_a_market_fact_is_not_computable_and_an_uncovered_claim_is_open():
+def test_a_market_fact_is_not_computable_and_an_uncovered_claim_is_open(tmp_path):
     assert analysis.evaluate("market.models").verdict == "not computable"
-    uncovered = next(
-        row.id for row in analysis.claims().itertuples() if row.computable == "yes" and row.id not in MODELS
-    )
-    assert analysis.evaluate(uncovered).verdict == "open"
+    folder = edited(tmp_path, "claims", {"market.models": {"computable": "yes", "reason": ""}})
+    assert analysis.evaluate("market.models", data=folder).verdict == "open"
 
 
 def test_the_ledger_decides_before_any_model_is_asked(tmp_path):
